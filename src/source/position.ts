@@ -1,0 +1,43 @@
+/**
+ * How far a stream has been applied. Rows and the position that follows them commit in one
+ * warehouse transaction; what the upstream is told is that durable position alone, never ahead.
+ */
+
+/**
+ * A position in a PostgreSQL replication stream. It names the stream as well: a position of another
+ * system, timeline, database or slot means nothing here.
+ */
+export interface PostgresPosition {
+  readonly kind: "postgres";
+  /** `IDENTIFY_SYSTEM`'s system identifier: differs for each `initdb`. Decimal text. */
+  readonly systemId: string;
+  /** Timeline of the server's history. */
+  readonly timeline: number;
+  readonly database: string;
+  readonly slot: string;
+  /** End LSN of the last commit applied, or of a keepalive seen while nothing was in flight. */
+  readonly lsn: number;
+}
+
+/** A position in one of the streams that Sluice reads. */
+export type Position = PostgresPosition;
+
+/**
+ * An LSN is a byte offset into the WAL. As a JavaScript number it is exact below 2^53 bytes, which
+ * is nine petabytes of WAL; {@linkcode parseLsn} refuses what lies beyond.
+ */
+export type Lsn = number;
+
+/** PostgreSQL's own form: the high and low 32 bits in hexadecimal, `16/B374D848`. */
+export function formatLsn(lsn: Lsn): string {
+  const high = Math.floor(lsn / 0x1_0000_0000);
+  return `${high.toString(16).toUpperCase()}/${(lsn >>> 0).toString(16).toUpperCase()}`;
+}
+
+/** The reverse of {@linkcode formatLsn}. Throws a `RangeError` on anything else. */
+export function parseLsn(text: string): Lsn {
+  const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text);
+  const lsn = match ? parseInt(match[1], 16) * 0x1_0000_0000 + parseInt(match[2], 16) : NaN;
+  if (!Number.isSafeInteger(lsn)) throw new RangeError(`not an LSN below 2^53: ${text}`);
+  return lsn;
+}
