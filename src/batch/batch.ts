@@ -1,0 +1,350 @@
+/**
+ * A batch: changes of several tables, column by column, in one slab of memory that is allocated
+ * once. A batch has one owner at a time and goes round in a circle:
+ *
+ *     free → filling → sealed → applying → free
+ *
+ * Columns grow from the front of the slab, in chunks of at most 2,048 rows (DuckDB's vector size);
+ * the bytes of long strings grow from its end. The batch is full when the two would meet.
+ */
+import assert from "node:assert/strict";
+import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
+
+/** DuckDB's vector size: no chunk has more rows. */
+export const CHUNK_ROWS_MAX = 2048;
+const CHUNK_ROWS_MIN = 32;
+
+/** The states of a batch, in their order. */
+export type BatchState = "free" | "filling" | "sealed" | "applying";
+
+const NEXT: Record<BatchState, BatchState> = {
+  free: "filling",
+  filling: "sealed",
+  sealed: "applying",
+  applying: "free",
+};
+
+/** What a change is: create, update, delete, read (snapshot), truncate. */
+export type Op = "c" | "u" | "d" | "r" | "t";
+
+/** The ops' character codes, as a batch stores them. */
+export const OP: Readonly<Record<Op, number>> = { c: 99, u: 117, d: 100, r: 114, t: 116 };
+
+/** A run of rows of one table; every column lies at its own offset in the slab. */
+export interface Chunk {
+  readonly capacity: number;
+  rows: number;
+  /** Byte offset of each column's values. */
+  readonly data: readonly number[];
+  /** Byte offset of each column's validity bits, one bit a row, 1 for a value, 0 for NULL. */
+  readonly validity: readonly number[];
+}
+
+/** What belongs to every row of a source transaction. LSN and time are exact as two halves. */
+export interface RowHead {
+  lsn: number;
+  tx: number;
+  /** Commit time in µs since 1970, as the high and low 32 bits. */
+  atHigh: number;
+  atLow: number;
+}
+
+/** One table's rows in a batch. */
+export class Segment {
+  readonly chunks: Chunk[] = [];
+  readonly counts: Record<Op, number> = { c: 0, u: 0, d: 0, r: 0, t: 0 };
+  /** Some row has an unchanged value that the sink must fill in. */
+  hasUnchanged = false;
+  rows = 0;
+
+  constructor(readonly layout: TableLayout) {}
+}
+
+/** See the top of this file. */
+export class Batch {
+  /** The slab, seen as bytes and as wider numbers. */
+  bytes!: Uint8Array;
+  ints!: Int32Array;
+  floats!: Float32Array;
+  doubles!: Float64Array;
+  readonly segments = new Map<TableLayout, Segment>();
+  /** Rows of all tables. */
+  rows = 0;
+  /** Commit times (ms since 1970) of the source transactions that end in this batch. */
+  readonly commitTimesMs: number[] = [];
+  /** Commit time (ms since 1970) of the first source transaction with anything in this batch. */
+  oldestCommitMs: number | null = null;
+  /** Source transactions that end in this batch, those beyond the list above included. */
+  transactions = 0;
+  #state: BatchState = "free";
+  #front = 0;
+  #back = 0;
+
+  constructor(private readonly slab: ArrayBuffer) {
+    this.#look(slab);
+  }
+
+  get state(): BatchState {
+    return this.#state;
+  }
+
+  /** Moves to the next state. A wrong order is a programmer's error. */
+  become(state: BatchState): void {
+    assert.equal(NEXT[this.#state], state, `a batch that is ${this.#state} can't become ${state}`);
+    this.#state = state;
+    if (state === "free") this.#clear();
+  }
+
+  /** Gives back a batch whose contents are not wanted, from `filling` or any later state. */
+  discard(): void {
+    assert.notEqual(this.#state, "free", "a free batch can't be discarded");
+    this.#state = "free";
+    this.#clear();
+  }
+
+  /** Bytes of the slab in use. */
+  get usedBytes(): number {
+    return this.#front + (this.bytes.length - this.#back);
+  }
+
+  /** Bytes of memory behind this batch now, an enlarged slab included. */
+  get slabBytes(): number {
+    return this.bytes.length;
+  }
+
+  /** How full it is, 0 to 1. */
+  get fill(): number {
+    return this.usedBytes / this.bytes.length;
+  }
+
+  /**
+   * Makes room for `rows` rows (1 or 2) of `layout` whose long strings take at most `stringBytes`
+   * bytes in all. False: there is none, and nothing has changed.
+   */
+  reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
+    assert.equal(this.#state, "filling");
+    let segment = this.segments.get(layout);
+    const last = segment?.chunks.at(-1);
+    const front = this.#front;
+    if (last === undefined || last.rows + rows > last.capacity) {
+      const capacity = last === undefined
+        ? CHUNK_ROWS_MIN
+        : Math.min(CHUNK_ROWS_MAX, last.capacity * 8);
+      const chunk = this.#layOut(layout, capacity, stringBytes);
+      if (chunk === undefined) return false;
+      if (segment === undefined) {
+        segment = new Segment(layout);
+        this.segments.set(layout, segment);
+      }
+      segment.chunks.push(chunk);
+      return true;
+    }
+    return front + stringBytes <= this.#back;
+  }
+
+  /**
+   * Replaces the slab of an empty batch by a larger one for a single row that no slab holds, until
+   * the batch is free again. The pool counts it.
+   */
+  enlarge(layout: TableLayout, rows: number, stringBytes: number): void {
+    assert.equal(this.rows, 0, "only an empty batch is enlarged");
+    const columns = this.#columnBytes(layout, CHUNK_ROWS_MIN);
+    this.segments.clear();
+    this.#look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
+  }
+
+  /**
+   * Starts a row of a table that {@linkcode reserve} made room for, and returns its chunk; its
+   * index there is `chunk.rows`. Until {@linkcode endRow} it does not exist.
+   */
+  beginRow(layout: TableLayout): Chunk {
+    const segment = this.segments.get(layout)!;
+    return segment.chunks[segment.chunks.length - 1];
+  }
+
+  /** Ends the row begun last: from now on it is part of the batch. */
+  endRow(layout: TableLayout, op: Op, seq: number, head: RowHead): void {
+    const segment = this.segments.get(layout)!;
+    const chunk = segment.chunks[segment.chunks.length - 1];
+    const row = chunk.rows;
+    const { data } = chunk;
+    this.bytes[data[META.op] + row] = OP[op];
+    this.#putNumber(data[META.seq], row, seq);
+    this.#putNumber(data[META.lsn], row, head.lsn);
+    this.#putNumber(data[META.tx], row, head.tx);
+    const at = (data[META.at] >> 2) + row * 2;
+    this.ints[at] = head.atLow;
+    this.ints[at + 1] = head.atHigh;
+    chunk.rows = row + 1;
+    segment.rows++;
+    segment.counts[op]++;
+    this.rows++;
+  }
+
+  /** Marks a value as NULL. A string's head is zeroed, since DuckDB may look at it. */
+  putNull(chunk: Chunk, column: number, row: number, isString: boolean): void {
+    const bit = chunk.validity[column] + (row >> 3);
+    this.bytes[bit] &= ~(1 << (row & 7));
+    if (isString) {
+      const at = (chunk.data[column] + row * 16) >> 2;
+      this.ints[at] =
+        this.ints[at + 1] =
+        this.ints[at + 2] =
+        this.ints[at + 3] =
+          0;
+    }
+  }
+
+  /** Copies `source[start, end)` as a string value. */
+  putString(
+    chunk: Chunk,
+    column: number,
+    row: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const length = end - start;
+    const head = chunk.data[column] + row * 16;
+    const at = head >> 2;
+    this.ints[at] = length;
+    if (length <= INLINE_BYTES_MAX) {
+      this.ints[at + 1] = this.ints[at + 2] = this.ints[at + 3] = 0;
+      for (let i = 0; i < length; i++) this.bytes[head + 4 + i] = source[start + i];
+      return;
+    }
+    const to = this.takeBytes(length);
+    if (length < 64) { for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i]; }
+    else this.bytes.set(source.subarray(start, end), to);
+    this.ints[at + 2] = to;
+  }
+
+  /**
+   * Takes `length` bytes for a string that the caller writes itself, and returns their offset. They
+   * must have been part of what {@linkcode reserve} granted.
+   */
+  takeBytes(length: number): number {
+    this.#back -= length;
+    assert(this.#back >= this.#front, "a row wrote more than it had reserved");
+    return this.#back;
+  }
+
+  /** Points a string's head at `length` bytes at `offset` (from {@linkcode takeBytes}). */
+  putTaken(chunk: Chunk, column: number, row: number, offset: number, length: number): void {
+    if (length <= INLINE_BYTES_MAX) {
+      this.putString(chunk, column, row, this.bytes, offset, offset + length);
+      return;
+    }
+    const at = (chunk.data[column] + row * 16) >> 2;
+    this.ints[at] = length;
+    this.ints[at + 2] = offset;
+  }
+
+  /** Bookmark of the string area, for {@linkcode abandonRow}. */
+  get mark(): number {
+    return this.#back;
+  }
+
+  /**
+   * Takes back what an abandoned row has written: its NULLs, its flags, and its strings down to
+   * `mark` (from {@linkcode mark} before the row).
+   */
+  abandonRow(layout: TableLayout, mark: number): void {
+    this.#back = mark;
+    const chunk = this.beginRow(layout);
+    for (let column = 0; column < chunk.validity.length; column++) {
+      this.bytes[chunk.validity[column] + (chunk.rows >> 3)] |= 1 << (chunk.rows & 7);
+    }
+    this.putNull(chunk, META.unchanged, chunk.rows, true);
+  }
+
+  /** Marks the source's columns of the row begun last as NULL, all of them. */
+  putNullRow(layout: TableLayout): void {
+    const chunk = this.beginRow(layout);
+    for (let column = META_COUNT; column < layout.columns.length; column++) {
+      this.putNull(chunk, column, chunk.rows, layout.columns[column].isString);
+    }
+  }
+
+  /**
+   * Notes which toastable columns of the row begun last keep their stored value: one ASCII
+   * character each, `1` or `0`, in the order of `layout.toastable`.
+   */
+  putUnchanged(layout: TableLayout, flags: Uint8Array): void {
+    const segment = this.segments.get(layout)!;
+    const chunk = this.beginRow(layout);
+    const bit = chunk.validity[META.unchanged] + (chunk.rows >> 3);
+    this.bytes[bit] |= 1 << (chunk.rows & 7);
+    this.putString(chunk, META.unchanged, chunk.rows, flags, 0, flags.length);
+    segment.hasUnchanged = true;
+  }
+
+  /** Notes that what follows belongs to a source transaction that committed at this time. */
+  beginTransaction(commitTimeMs: number): void {
+    this.oldestCommitMs ??= commitTimeMs;
+  }
+
+  /** Notes that a source transaction ends here. */
+  endTransaction(commitTimeMs: number): void {
+    if (this.transactions++ < 1000) this.commitTimesMs.push(commitTimeMs);
+  }
+
+  #putNumber(column: number, row: number, value: number): void {
+    const at = (column >> 2) + row * 2;
+    this.ints[at] = value >>> 0;
+    this.ints[at + 1] = Math.floor(value / 0x1_0000_0000);
+  }
+
+  #layOut(layout: TableLayout, capacity: number, stringBytes: number): Chunk | undefined {
+    for (; capacity >= CHUNK_ROWS_MIN; capacity >>= 1) {
+      if (this.#front + this.#columnBytes(layout, capacity) + stringBytes <= this.#back) break;
+    }
+    if (capacity < CHUNK_ROWS_MIN) return undefined;
+    const data: number[] = [];
+    const validity: number[] = [];
+    const bits = align(capacity >> 3);
+    for (const column of layout.columns) {
+      data.push(this.#front);
+      this.#front += align(capacity * column.width);
+      validity.push(this.#front);
+      this.bytes.fill(0xff, this.#front, this.#front + bits);
+      this.#front += bits;
+    }
+    const unchanged = data[META.unchanged]; // NULL in most rows: so that is what rows start with
+    this.bytes.fill(0, unchanged, validity[META.unchanged] + bits);
+    return { capacity, rows: 0, data, validity };
+  }
+
+  #columnBytes(layout: TableLayout, capacity: number): number {
+    let sum = 0;
+    for (const column of layout.columns) sum += align(capacity * column.width);
+    return sum + layout.columns.length * align(capacity >> 3);
+  }
+
+  #look(slab: ArrayBuffer): void {
+    this.bytes = new Uint8Array(slab);
+    this.ints = new Int32Array(slab);
+    this.floats = new Float32Array(slab);
+    this.doubles = new Float64Array(slab);
+    this.#front = 0;
+    this.#back = slab.byteLength;
+  }
+
+  #clear(): void {
+    this.segments.clear();
+    this.commitTimesMs.length = 0;
+    this.oldestCommitMs = null;
+    this.transactions = 0;
+    this.rows = 0;
+    this.#look(this.slab);
+  }
+}
+
+/** Index of a source column among a chunk's columns. */
+export function sourceColumn(index: number): number {
+  return META_COUNT + index;
+}
+
+function align(bytes: number): number {
+  return (bytes + 15) & ~15;
+}

@@ -1,0 +1,46 @@
+/**
+ * The contract between a source's bytes and batches. A decoder is synchronous, keeps what it has
+ * learnt of its stream (relations, the open transaction), and writes a record whole or not at all.
+ */
+import type { Batch } from "../batch/batch.ts";
+import type { Fault } from "../errors.ts";
+import type { Lsn } from "../source/position.ts";
+
+/** Bytes lent by a source until its next read: whole messages only, of which `at` is the next. */
+export interface Input {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+  readonly end: number;
+}
+
+/** Why a decoder returned. `input.at` stands at the first message that is not yet decoded. */
+export type Stop =
+  /** All of the input was decoded. */
+  | { readonly kind: "end" }
+  /** The batch has no room for the next record, or it must be the first of its batch. */
+  | { readonly kind: "full" }
+  /** A source transaction ended: what the batch holds is whole. */
+  | { readonly kind: "commit" }
+  /** The next record can't be decoded; nothing of it is in the batch. */
+  | { readonly kind: "fault"; readonly fault: Fault };
+
+/** Decodes a stream of changes. */
+export interface Decoder {
+  /** Decodes from `input.at` on into `batch` until one of {@linkcode Stop}'s reasons. */
+  decode(input: Input, batch: Batch): Stop;
+  /** Whether a source transaction has begun and not ended. */
+  readonly inTransaction: boolean;
+  /** Up to where everything was decoded: the end of the last commit, or a later idle keepalive. */
+  readonly decodedLsn: Lsn;
+  /** How far the server's WAL was, as it last told us; 0 before. */
+  readonly serverLsn: Lsn;
+  /** The server has asked how far we are, and waits: it may be shutting down. */
+  readonly serverWaits: boolean;
+  /** The number that the next row gets in the order of application. */
+  nextSeq: number;
+}
+
+export const END: Stop = { kind: "end" };
+export const FULL: Stop = { kind: "full" };
+export const COMMIT: Stop = { kind: "commit" };

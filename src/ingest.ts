@@ -1,0 +1,216 @@
+/**
+ * The ingest isolate: a web Worker that owns the source, the batches and the warehouse file. It
+ * talks to main by the messages of messages.ts, and to nobody else.
+ */
+import { planBudget } from "./budget.ts";
+import { type Config, requireDatabaseUrl } from "./config.ts";
+import { Fault, toFaultData } from "./errors.ts";
+import { forwardLogging, logger } from "./log.ts";
+import type { IngestStatus, Refusal, ToIngest, ToMain } from "./messages.ts";
+import { Pool } from "./batch/pool.ts";
+import { Pipeline } from "./pipeline.ts";
+import { Warehouse } from "./sink/warehouse/duckdb.ts";
+import { WarehouseReader } from "./sink/warehouse/reader.ts";
+import { RefusalError } from "./sink/warehouse/refusal.ts";
+import { formatLsn } from "./source/position.ts";
+import { PostgresSource } from "./source/postgres/postgres.ts";
+import type { SourceHealth } from "./source/source.ts";
+
+/** How often main hears from us: the heartbeat. */
+const STATUS_MS = 500;
+/** How often the server and DuckDB are asked how they are. */
+const LOOK_MS = 2000;
+/** A share of the network area is for one message in its buffer; the rest for what is queued. */
+const MESSAGE_SHARE = 0.5;
+
+/** A worker's own side of its port. */
+interface WorkerPort {
+  postMessage(message: ToMain): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<ToIngest>) => void): void;
+  close(): void;
+}
+
+const port = self as unknown as WorkerPort;
+const log = logger("service");
+
+/** Everything that lives from `start` to `stop`. */
+class Ingest {
+  #health: SourceHealth | undefined;
+  #behindSinceMs: number | null = null;
+  #duckdbBytes = 0;
+  #timers: ReturnType<typeof setInterval>[] = [];
+  readonly #asked = new Map<number, AbortController>();
+
+  private constructor(
+    private readonly pipeline: Pipeline,
+    private readonly source: PostgresSource,
+    private readonly warehouse: Warehouse,
+    private readonly reader: WarehouseReader,
+    private readonly pool: Pool,
+  ) {}
+
+  static async open(config: Config, resnapshot: boolean): Promise<Ingest> {
+    const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
+    const { areaBytes } = budget;
+    const warehouse = await Warehouse.open({
+      dataDir: config.SLUICE_DATA_DIR,
+      memoryBytes: areaBytes.managed,
+    });
+    const source = new PostgresSource({
+      url: requireDatabaseUrl(config),
+      tables: config.SLUICE_TABLES,
+      publication: config.SLUICE_PUBLICATION,
+      slot: config.SLUICE_SLOT,
+      snapshotConnections: config.SLUICE_SNAPSHOT_CONNECTIONS,
+      statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
+      messageBytesMax: Math.floor(areaBytes.network * MESSAGE_SHARE),
+    });
+    const pool = new Pool(areaBytes["task-off-heap"]);
+    const pipeline = new Pipeline({
+      source,
+      sink: warehouse,
+      pool,
+      resnapshot,
+      idleCommitMs: config.SLUICE_IDLE_COMMIT_SECONDS * 1000,
+      onApplied: (applied) => port.postMessage({ kind: "applied", applied }),
+    });
+    return new Ingest(pipeline, source, warehouse, new WarehouseReader(warehouse.instance), pool);
+  }
+
+  /** Runs until `stop`, then closes everything. */
+  async run(): Promise<void> {
+    this.#timers = [
+      setInterval(() => this.#report(), STATUS_MS),
+      setInterval(() => {
+        void this.#look();
+      }, LOOK_MS),
+    ];
+    this.#report();
+    try {
+      await this.pipeline.run();
+    } finally {
+      for (const timer of this.#timers) clearInterval(timer);
+      for (const asked of this.#asked.values()) asked.abort();
+      await this.source.close();
+      await this.reader.close();
+      await this.warehouse.close();
+      this.pool[Symbol.dispose]();
+    }
+  }
+
+  stop(): void {
+    this.pipeline.stop();
+  }
+
+  async answer(message: ToIngest & { kind: "ask" }): Promise<void> {
+    const { id, question } = message;
+    const controller = new AbortController();
+    this.#asked.set(id, controller);
+    try {
+      const answer = await this.reader.ask(question, controller.signal);
+      port.postMessage({ kind: "answer", id, answer });
+    } catch (error) {
+      port.postMessage({ kind: "refused", id, refusal: toRefusal(error) });
+    } finally {
+      this.#asked.delete(id);
+    }
+  }
+
+  cancel(id: number): void {
+    this.#asked.get(id)?.abort();
+  }
+
+  #report(): void {
+    const { durableLsn, decodedLsn } = this.pipeline;
+    const serverLsn = this.#health?.serverLsn ?? 0;
+    const status: IngestStatus = {
+      ...this.pipeline.status(),
+      serverLsn: this.#health === undefined ? null : formatLsn(serverLsn),
+      lagBytes: durableLsn === 0 ? 0 : Math.max(0, serverLsn - Math.max(durableLsn, decodedLsn)),
+      behindSinceMs: this.#behindSinceMs,
+      memoryUsedBytes: {
+        "task-heap": Deno.memoryUsage().heapUsed,
+        "task-off-heap": this.pool.bytes,
+        "managed": this.#duckdbBytes,
+        "network": this.pipeline.bufferedBytes,
+      },
+      deadLetters: 0,
+    };
+    port.postMessage({ kind: "status", status });
+  }
+
+  /** Looks at what only asking tells: the server's WAL, DuckDB's memory. */
+  async #look(): Promise<void> {
+    try {
+      this.#duckdbBytes = await this.warehouse.memoryBytes();
+      const before = this.#health;
+      this.#health = await this.source.health();
+      this.#warnOfSlot(before);
+      const behind = this.#health.serverLsn > this.pipeline.decodedLsn;
+      if (!behind) this.#behindSinceMs = null;
+      else this.#behindSinceMs ??= Date.now();
+    } catch (error) {
+      // The pipeline's own connection says what is wrong; here it only means: nothing new.
+      this.#behindSinceMs ??= Date.now();
+      log.debug("no word of the source's health: {error}", { error: String(error) });
+    }
+  }
+
+  #warnOfSlot(before: SourceHealth | undefined): void {
+    const { walStatus, safeWalBytes } = this.#health!;
+    if (walStatus === before?.walStatus || !["unreserved", "lost"].includes(walStatus)) return;
+    log.warn(
+      "the source is about to remove WAL that the slot still needs (wal_status {status}, " +
+        "{bytes} bytes left): raise max_slot_wal_keep_size there, or find out why we are behind",
+      { status: walStatus, bytes: safeWalBytes },
+    );
+  }
+}
+
+function toRefusal(error: unknown): Refusal {
+  if (error instanceof RefusalError) return error.refusal;
+  log.error("a question failed: {error}", {
+    error: error instanceof Error ? error.stack ?? error.message : String(error),
+  });
+  return {
+    status: 503,
+    title: "The warehouse could not answer",
+    detail: error instanceof Error ? error.message : String(error),
+  };
+}
+
+let ingest: Ingest | undefined;
+
+async function start(config: Config, resnapshot: boolean): Promise<void> {
+  try {
+    await forwardLogging(config, (record) => port.postMessage({ kind: "log", record }));
+    ingest = await Ingest.open(config, resnapshot);
+    await ingest.run();
+    port.postMessage({ kind: "stopped" });
+  } catch (error) {
+    port.postMessage({ kind: "failed", fault: toFaultData(error) });
+  }
+  port.close();
+}
+
+port.addEventListener("message", ({ data }) => {
+  if (data.kind === "start") void start(data.config, data.resnapshot);
+  else if (data.kind === "stop") ingest?.stop();
+  else if (data.kind === "cancel") ingest?.cancel(data.id);
+  else if (ingest !== undefined) void ingest.answer(data);
+  else {
+    const refusal: Refusal = {
+      status: 503,
+      title: "The warehouse is not open yet",
+      detail: "Sluice is starting: ask again in a moment.",
+    };
+    port.postMessage({ kind: "refused", id: data.id, refusal });
+  }
+});
+
+/** Faults that are thrown, not posted, would end the worker in silence. */
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  const fault = event.reason instanceof Fault ? event.reason : event.reason;
+  port.postMessage({ kind: "failed", fault: toFaultData(fault) });
+});

@@ -1,0 +1,300 @@
+/**
+ * The loop: read, decode, seal, apply, confirm.
+ *
+ * Rows and the position after them commit in one transaction of the sink, at the end of a source
+ * transaction; only then is the source told. What fails is either tried again from the durable
+ * position, with backoff, or ends the run: errors.ts says which.
+ */
+import type { Batch } from "./batch/batch.ts";
+import type { Pool } from "./batch/pool.ts";
+import { Applier, type Boundary } from "./applier.ts";
+import { COMMIT, type Input, type Stop } from "./decode/decoder.ts";
+import { Fault, type FaultData, toFaultData } from "./errors.ts";
+import { logger } from "./log.ts";
+import type { Applied, IngestStatus } from "./messages.ts";
+import type { Sink, SinkState } from "./sink/sink.ts";
+import { formatLsn, type Position } from "./source/position.ts";
+import type { ChangeStream, Snapshot, Source } from "./source/source.ts";
+
+const log = logger("pipeline");
+
+/** Backoff between tries: doubled from the first to the last. */
+const RETRY_MS_MIN = 200;
+const RETRY_MS_MAX = 10_000;
+/** At the end of a source transaction, a batch this full is applied without waiting for more. */
+const FILL_ENOUGH = 0.5;
+
+/** What the pipeline is made of. */
+export interface PipelineOptions {
+  source: Source;
+  sink: Sink;
+  pool: Pool;
+  /** Take a new snapshot even if there is a position, and drop the slot for it. */
+  resnapshot: boolean;
+  /** How often an idle source's position is stored, ms. */
+  idleCommitMs: number;
+  onApplied: (applied: Applied) => void;
+}
+
+/** See the top of this file. */
+export class Pipeline {
+  readonly #applier: Applier;
+  #phase: IngestStatus["phase"] = "starting";
+  #waiting: FaultData | null = null;
+  #stream: ChangeStream | undefined;
+  #snapshot: Snapshot | undefined;
+  #filling: Batch | undefined;
+  #resnapshot: boolean;
+  #snapshotDone = false;
+  /** Apply each source transaction by itself: a fault must stop right before its own. */
+  #careful = false;
+  #retryMs = RETRY_MS_MIN;
+  #lastCommitAt = 0;
+  readonly #stop = Promise.withResolvers<void>();
+  #stopping = false;
+
+  constructor(private readonly options: PipelineOptions) {
+    const { sink, pool } = options;
+    this.#resnapshot = options.resnapshot;
+    this.#applier = new Applier(sink, pool, (applied, boundary) => {
+      options.onApplied(applied);
+      this.#confirm(boundary);
+    });
+  }
+
+  /** Runs until `stop`. Throws the fault that ends it. */
+  async run(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const state = await this.options.sink.state();
+        this.#snapshotDone = state.position !== null && !this.#resnapshot;
+        if (state.position !== null && !this.#resnapshot) {
+          await this.#follow(state.position, state.seq);
+        } else await this.#takeSnapshot(state);
+      } catch (error) {
+        await this.#failed(error);
+      } finally {
+        await this.#putDown();
+      }
+    }
+    this.#phase = "stopping";
+  }
+
+  /** Asks the run to end after what was read is applied. */
+  stop(): void {
+    this.#stopping = true;
+    this.#stop.resolve();
+    // What waits for the source before a stream is up must not be waited for.
+    if (this.#phase !== "streaming") void this.options.source.close();
+  }
+
+  /** What it is doing; everything that the pipeline knows of the status. */
+  status(): Omit<IngestStatus, "memoryUsedBytes" | "deadLetters" | "serverLsn" | "lagBytes"> {
+    const stream = this.#stream;
+    const durable = this.#applier.durable?.lsn;
+    return {
+      phase: this.#phase,
+      waiting: this.#waiting,
+      connected: stream !== undefined || this.#snapshot !== undefined,
+      snapshotDone: this.#snapshotDone,
+      snapshot: this.#snapshot?.progress.map((table) => ({ ...table })) ?? [],
+      lsn: formatLsn(durable ?? 0),
+      confirmedLsn: stream === undefined ? null : formatLsn(stream.confirmedLsn),
+      oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#filling?.oldestCommitMs ?? null,
+      behindSinceMs: null,
+      leftOut: [...this.options.source.leftOut],
+    };
+  }
+
+  /** Durable position as a number; 0 before there is one. */
+  get durableLsn(): number {
+    return this.#applier.durable?.lsn ?? 0;
+  }
+
+  /** How far the stream has been decoded, or what is durable when there is none. */
+  get decodedLsn(): number {
+    return this.#stream?.decoder.decodedLsn ?? this.durableLsn;
+  }
+
+  /** Bytes read and not yet lent. */
+  get bufferedBytes(): number {
+    return this.#stream?.bufferedBytes ?? this.#snapshot?.bufferedBytes ?? 0;
+  }
+
+  async #follow(position: Position, seq: number): Promise<void> {
+    const { source, sink } = this.options;
+    this.#phase = "connecting";
+    this.#applier.durable = position;
+    const stream = await source.stream(position, sink.layouts(), seq + 1);
+    this.#stream = stream;
+    this.#connected("streaming");
+    const at = (): Boundary => ({
+      position: { ...position, lsn: stream.decoder.decodedLsn },
+      seq: stream.decoder.nextSeq - 1,
+    });
+    let reading: Promise<Input> | undefined;
+    let input: Input | undefined;
+    for (;;) {
+      if (input === undefined || input.at >= input.end) {
+        input = undefined;
+        if (!stream.decoder.inTransaction) await this.#ranDry(at);
+        if (this.#stopping) break;
+        reading ??= handled(stream.read());
+        input = await this.#wait(reading);
+        if (input === undefined) continue;
+        reading = undefined;
+      }
+      const batch = await this.#batch();
+      const stop = stream.decoder.decode(input, batch);
+      if (stop.kind === "fault") throw stop.fault;
+      if (stop.kind === "full") await this.#hand(null); // amid a transaction: written, not committed
+      else if (stop === COMMIT && this.#isTime(batch)) await this.#hand(at());
+    }
+    // What a transaction left half-read is not applied; it is read again after the restart.
+    if (!stream.decoder.inTransaction) await this.#ranDry(at);
+    await this.#applier.settle();
+  }
+
+  /** At the end of a source transaction: whether to apply now what has been gathered. */
+  #isTime(batch: Batch): boolean {
+    if (this.#careful || this.#applier.dirty) return true;
+    return batch.fill >= FILL_ENOUGH;
+  }
+
+  /** Between source transactions with nothing left to decode: applies what there is. */
+  async #ranDry(at: () => Boundary): Promise<void> {
+    if (this.#applier.work !== undefined) {
+      if (!this.#stopping) return; // what arrives meanwhile joins the next batch
+      await this.#applier.settle();
+    }
+    const rows = this.#filling?.rows ?? 0;
+    if (rows > 0 || this.#applier.dirty) return await this.#hand(at());
+    const boundary = at();
+    const isNews = boundary.position.lsn > this.durableLsn;
+    const isDue = Date.now() - this.#lastCommitAt >= this.options.idleCommitMs;
+    if (!isNews || !(isDue || this.#stopping || this.#stream?.decoder.serverWaits)) return;
+    await this.#applier.commit(boundary);
+  }
+
+  /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. */
+  async #wait(reading: Promise<Input>): Promise<Input | undefined> {
+    const idle = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => idle.resolve(undefined), 1000);
+    try {
+      const others: Promise<undefined>[] = [idle.promise, this.#stop.promise.then(() => undefined)];
+      if (this.#applier.work !== undefined) {
+        others.push(this.#applier.settle().then(() => undefined));
+      }
+      return await Promise.race([reading, ...others.map(handled)]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #takeSnapshot(state: SinkState): Promise<void> {
+    const { source, sink } = this.options;
+    this.#phase = "connecting";
+    const { slotExists, ...origin } = await source.identify();
+    const cutOff = JSON.stringify(state.snapshot) === JSON.stringify(origin);
+    const mayReplaceSlot = this.#resnapshot || cutOff;
+    if (!slotExists || mayReplaceSlot) await sink.announceSnapshot(origin);
+    const snapshot = await source.snapshot(mayReplaceSlot);
+    this.#snapshot = snapshot;
+    this.#connected("snapshot");
+    log.info("snapshot of {count} tables at {lsn}", {
+      count: snapshot.tables.length,
+      lsn: formatLsn(snapshot.position.lsn),
+    });
+    const reader = await snapshot.start(await sink.beginSnapshot(snapshot.tables), 1);
+    for (let rows = await reader.read(); rows !== null; rows = await reader.read()) {
+      while (rows.input.at < rows.input.end) {
+        const stop: Stop = rows.decode(rows.input, await this.#batch());
+        if (stop.kind === "fault") throw stop.fault;
+        if (stop.kind === "full") await this.#hand(null);
+        if (this.#stopping) return;
+      }
+    }
+    await this.#hand({ position: snapshot.position, seq: reader.nextSeq - 1 });
+    await this.#applier.settle();
+    this.#resnapshot = false;
+    this.#snapshotDone = true;
+    log.info("snapshot done: {rows} rows", { rows: reader.nextSeq - 1 });
+  }
+
+  /** The batch being filled; takes a free one, for which it may have to wait. */
+  async #batch(): Promise<Batch> {
+    if (this.#filling !== undefined) return this.#filling;
+    let batch = this.options.pool.take();
+    if (batch === undefined) {
+      await this.#applier.settle();
+      batch = this.options.pool.take()!;
+    }
+    return this.#filling = batch;
+  }
+
+  /** Hands the batch being filled to the sink. */
+  async #hand(boundary: Boundary | null): Promise<void> {
+    const batch = await this.#batch();
+    // Before the wait for the sink: until it is taken over, the batch is still ours to discard.
+    await this.#applier.settle();
+    this.#filling = undefined;
+    await this.#applier.submit(batch, boundary);
+    if (this.#careful) await this.#applier.settle();
+  }
+
+  #confirm({ position }: Boundary): void {
+    this.#lastCommitAt = Date.now();
+    this.#retryMs = RETRY_MS_MIN;
+    this.#stream?.confirm(position.lsn);
+  }
+
+  #connected(phase: "snapshot" | "streaming"): void {
+    if (this.#waiting !== null) log.info("connected again");
+    this.#phase = phase;
+    this.#waiting = null;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#stopping && error instanceof Fault && error.kind === "connection") return;
+    if (!(error instanceof Fault)) throw error;
+    if (error.reaction === "stop") {
+      if (this.#careful || this.#stream === undefined) throw error;
+      log.warn("stopping before a transaction that can't be applied: {fault}", {
+        fault: error.message,
+      });
+      this.#careful = true; // read again, so that everything before it is applied
+      return;
+    }
+    this.#phase = "waiting";
+    if (this.#waiting?.details.what !== error.details.what) log.warn(error.message);
+    this.#waiting = toFaultData(error);
+    await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    await this.#putDown(); // before the wait: it must not hold the source's connections
+    const jitter = 0.75 + Math.random() / 2;
+    const timer = Promise.withResolvers<void>();
+    const id = setTimeout(timer.resolve, this.#retryMs * jitter);
+    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
+    await Promise.race([timer.promise, this.#stop.promise]);
+    clearTimeout(id);
+  }
+
+  /** Lets go of the source's connections and of every batch; discards what is not committed. */
+  async #putDown(): Promise<void> {
+    const [stream, snapshot] = [this.#stream, this.#snapshot];
+    this.#stream = this.#snapshot = undefined;
+    await stream?.close();
+    await snapshot?.close();
+    if (this.#filling !== undefined) this.options.pool.give(this.#filling);
+    this.#filling = undefined;
+    await this.#applier.abort();
+  }
+}
+
+/** The same promise, marked so that a rejection that nobody waits for any more is no crash. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

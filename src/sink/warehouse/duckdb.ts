@@ -1,0 +1,195 @@
+/** The warehouse as a sink: see sink.ts for the contract, merge.ts for how a delta is applied. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import type { Batch } from "../../batch/batch.ts";
+import { TableLayout } from "../../batch/column.ts";
+import { literal, type Table } from "../../catalog/catalog.ts";
+import { Fault } from "../../errors.ts";
+import { logger } from "../../log.ts";
+import { formatLsn, type Position } from "../../source/position.ts";
+import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
+import { appendSegment } from "./append.ts";
+import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
+import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
+
+/** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
+const WAL_BYTES_MAX = 128 * 1024 * 1024;
+/** …or, while nothing else is to be done, than this. */
+const WAL_BYTES_IDLE = 4 * 1024 * 1024;
+
+const log = logger("warehouse");
+
+/** See the top of this file. */
+export class Warehouse implements Sink {
+  #inTransaction = false;
+  #layouts: TableLayout[] = [];
+  #published: TableLayout[] = [];
+  readonly #walFile: string;
+
+  private constructor(
+    readonly instance: DuckDBInstance,
+    private readonly connection: DuckDBConnection,
+    /** For questions beside a transaction of the first. */
+    private readonly watcher: DuckDBConnection,
+    dataDir: string,
+  ) {
+    this.#walFile = join(dataDir, `${FILE_NAME}.wal`);
+  }
+
+  /** Opens the file in `dataDir`, with `memoryBytes` for DuckDB. */
+  static async open(options: { dataDir: string; memoryBytes: number }): Promise<Warehouse> {
+    const instance = await openWarehouse(options);
+    const warehouse = new Warehouse(
+      instance,
+      await instance.connect(),
+      await instance.connect(),
+      options.dataDir,
+    );
+    const { tables } = await warehouse.state();
+    warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
+    return warehouse;
+  }
+
+  async state(): Promise<SinkState> {
+    assert(!this.#inTransaction, "the state is read between transactions");
+    const [position] = await this.#rows("SELECT position, seq FROM _sluice.position");
+    const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
+    const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
+    const isWhole = position !== undefined && snapshot === undefined;
+    return {
+      position: isWhole ? JSON.parse(position[0] as string) : null,
+      seq: position === undefined ? 0 : Number(position[1]),
+      tables: tables.map(([definition]) => JSON.parse(definition as string)),
+      snapshot: snapshot === undefined ? null : JSON.parse(snapshot[0] as string),
+    };
+  }
+
+  layouts(): readonly TableLayout[] {
+    return this.#layouts;
+  }
+
+  async announceSnapshot(origin: SnapshotOrigin): Promise<void> {
+    await this.#begin();
+    await this.#run("DELETE FROM _sluice.snapshot");
+    const text = literal(JSON.stringify(origin));
+    await this.#run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
+    await this.#commit();
+  }
+
+  async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
+    const before = (await this.state()).tables;
+    await this.#begin();
+    for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
+    await this.#run("DELETE FROM _sluice.tables");
+    for (const table of tables) {
+      for (const sql of createTables(table)) await this.#run(sql);
+      await this.#run(
+        `INSERT INTO _sluice.tables VALUES (${literal(table.schema)}, ${literal(table.name)}, ${
+          literal(JSON.stringify(table))
+        })`,
+      );
+    }
+    this.#layouts = tables.map((table) => new TableLayout(table));
+    return this.#layouts;
+  }
+
+  async write(batch: Batch): Promise<void> {
+    if (!this.#inTransaction) await this.#begin();
+    for (const segment of batch.segments.values()) {
+      if (segment.rows === 0) continue;
+      const delta = "delta";
+      await this.#run(createDelta(segment.layout, delta));
+      try {
+        await appendSegment(this.connection, delta, batch, segment);
+      } catch (error) {
+        throw this.#fault(error);
+      }
+      for (const sql of applyDelta(segment, delta)) await this.#run(sql);
+      await this.#run(`DROP TABLE ${delta}`);
+    }
+  }
+
+  async commit(position: Position, seq: number, sourceTimeMs: number | null): Promise<void> {
+    if (!this.#inTransaction) await this.#begin();
+    const time = sourceTimeMs === null
+      ? "NULL"
+      : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
+    await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#run("DELETE FROM _sluice.position");
+    await this.#run(
+      `INSERT INTO _sluice.position VALUES (1, ${literal(JSON.stringify(position))}, ${
+        literal(formatLsn(position.lsn))
+      }, ${seq}, ${time}, now())`,
+    );
+    await this.#commit();
+    this.#published = this.#layouts;
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#inTransaction) return;
+    this.#inTransaction = false;
+    this.#layouts = this.#published;
+    await this.connection.run("ROLLBACK").catch((error) => {
+      // A commit that failed has rolled back already; anything else makes the next begin fail.
+      log.debug("rollback: {error}", { error: String(error) });
+    });
+  }
+
+  async maintain(idle: boolean): Promise<void> {
+    assert(!this.#inTransaction, "housekeeping happens between transactions");
+    const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
+    if (bytes < (idle ? WAL_BYTES_IDLE : WAL_BYTES_MAX)) return;
+    try {
+      await this.connection.run("CHECKPOINT");
+    } catch (error) {
+      // A reader in mid-statement can stand in its way: it is tried again after the next commit.
+      if (isDiskFull(String(error))) throw diskFull(String(error));
+      log.debug("checkpoint put off: {error}", { error: String(error) });
+    }
+  }
+
+  async memoryBytes(): Promise<number> {
+    const sql = "SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()";
+    return (await this.watcher.runAndReadAll(sql)).getRowsJson()[0][0] as number;
+  }
+
+  async close(): Promise<void> {
+    await this.abort();
+    this.connection.closeSync();
+    this.watcher.closeSync();
+    this.instance.closeSync();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
+  }
+
+  async #commit(): Promise<void> {
+    await this.#run("COMMIT");
+    this.#inTransaction = false;
+  }
+
+  async #run(sql: string): Promise<void> {
+    try {
+      await this.connection.run(sql);
+    } catch (error) {
+      throw this.#fault(error, sql);
+    }
+  }
+
+  async #rows(sql: string): Promise<unknown[][]> {
+    return (await this.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+  }
+
+  #fault(error: unknown, sql?: string): Fault {
+    const text = error instanceof Error ? error.message : String(error);
+    if (isDiskFull(text)) return diskFull(text);
+    return new Fault("warehouse", {
+      what: `DuckDB refused ${sql === undefined ? "a batch of rows" : `"${sql.slice(0, 200)}"`}`,
+      received: text.slice(0, 1000),
+      todo: "Nothing of this transaction was kept. Please report it with the log.",
+    }, { cause: error });
+  }
+}

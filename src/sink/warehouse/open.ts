@@ -1,0 +1,114 @@
+/** Opens the warehouse file, with DuckDB shut off from everything but its own folder. */
+import { join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { Fault } from "../../errors.ts";
+import { literal } from "../../catalog/catalog.ts";
+
+/** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
+export const LAYOUT_VERSION = 1;
+
+/** The name of the file in the data folder. */
+export const FILE_NAME = "warehouse.duckdb";
+
+/** Where it is, and how much memory DuckDB may take (its `memory_limit`, in bytes). */
+export interface OpenOptions {
+  dataDir: string;
+  memoryBytes: number;
+}
+
+const OWN_TABLES = [
+  "CREATE SCHEMA IF NOT EXISTS _sluice",
+  "CREATE TABLE IF NOT EXISTS _sluice.layout (version INTEGER)",
+  `CREATE TABLE IF NOT EXISTS _sluice.position (id TINYINT, position VARCHAR, lsn VARCHAR,
+    seq BIGINT, source_time TIMESTAMPTZ, stored_at TIMESTAMPTZ)`,
+  "CREATE TABLE IF NOT EXISTS _sluice.tables (schema VARCHAR, name VARCHAR, definition VARCHAR)",
+  "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
+];
+
+/** Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version. */
+export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstance> {
+  const file = join(options.dataDir, FILE_NAME);
+  const spill = join(options.dataDir, "spill");
+  let instance: DuckDBInstance;
+  try {
+    await Deno.mkdir(options.dataDir, { recursive: true });
+    instance = await DuckDBInstance.create(file, {
+      memory_limit: `${Math.floor(options.memoryBytes / 1024 / 1024)}MB`,
+      temp_directory: spill,
+      threads: String(Math.max(2, navigator.hardwareConcurrency)),
+      preserve_insertion_order: "false",
+      enable_external_access: "false",
+      autoinstall_known_extensions: "false",
+      autoload_known_extensions: "false",
+      // A checkpoint inside COMMIT costs more than the commit: `maintain` runs it on purpose.
+      checkpoint_threshold: "1TB",
+    });
+  } catch (error) {
+    throw openFault(file, error);
+  }
+  const connection = await instance.connect();
+  try {
+    await connection.run(`SET GLOBAL TimeZone = ${literal("UTC")}`);
+    await connection.run("SET GLOBAL lock_configuration = true");
+    for (const sql of OWN_TABLES) await connection.run(sql);
+    await checkVersion(connection, file);
+  } catch (error) {
+    connection.closeSync();
+    instance.closeSync();
+    throw error instanceof Fault ? error : openFault(file, error);
+  }
+  connection.closeSync();
+  return instance;
+}
+
+async function checkVersion(connection: DuckDBConnection, file: string): Promise<void> {
+  const reader = await connection.runAndReadAll("SELECT version FROM _sluice.layout");
+  const version = reader.getRowsJson()[0]?.[0];
+  if (version === undefined) {
+    await connection.run(`INSERT INTO _sluice.layout VALUES (${LAYOUT_VERSION})`);
+  } else if (version !== LAYOUT_VERSION) {
+    throw new Fault("warehouse", {
+      what: `${file} was written by another version of Sluice`,
+      received: `layout ${version}`,
+      allowed: `layout ${LAYOUT_VERSION}`,
+      todo: "Use that version, or take a new snapshot into another SLUICE_DATA_DIR.",
+    });
+  }
+}
+
+function openFault(file: string, error: unknown): Fault {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/Could not set lock|Conflicting lock|being used by another process/i.test(text)) {
+    const holder = /PID (\d+)/.exec(text)?.[1];
+    return new Fault("warehouse", {
+      what: `${file} is open in another process${holder ? ` (process id ${holder})` : ""}`,
+      todo: "DuckDB lets one process at a time open a file: stop that one, which may be the " +
+        "DuckDB command line or another Sluice, or give this one its own SLUICE_DATA_DIR.",
+    }, { cause: error });
+  }
+  if (error instanceof Deno.errors.PermissionDenied || /Permission denied/i.test(text)) {
+    return new Fault("usage", {
+      what: `the data folder can't be written to: ${text}`,
+      todo: "Give this user the right to it, or set SLUICE_DATA_DIR to another folder.",
+    }, { cause: error });
+  }
+  if (isDiskFull(text)) return diskFull(text);
+  return new Fault("warehouse", {
+    what: `${file} can't be opened`,
+    received: text.slice(0, 500),
+    todo: "If it is damaged, move it away and take a new snapshot (--resnapshot).",
+  }, { cause: error });
+}
+
+/** Whether DuckDB's message says that the disk is full. */
+export function isDiskFull(text: string): boolean {
+  return /No space left on device|ENOSPC|not enough space|disk full/i.test(text);
+}
+
+/** The fault for a full disk. */
+export function diskFull(text: string): Fault {
+  return new Fault("disk-full", {
+    what: `the disk of the data folder is full: ${text.slice(0, 200)}`,
+    todo: "Make room; Sluice goes on by itself.",
+  });
+}

@@ -1,0 +1,251 @@
+/** PostgreSQL as a source: its snapshot, its stream, its health. See ../source.ts. */
+// @ts-types="npm:@types/pg@8.23.1"
+import type pg from "pg";
+import type { Socket } from "node:net";
+import type { TableLayout } from "../../batch/column.ts";
+import { literal, type Table, tableName } from "../../catalog/catalog.ts";
+import { type Catalog, readCatalog } from "../../catalog/postgres.ts";
+import { PgoutputDecoder } from "../../decode/pgoutput.ts";
+import { hasBinary } from "../../decode/values.ts";
+import { Fault } from "../../errors.ts";
+import { logger } from "../../log.ts";
+import { formatLsn, parseLsn, type Position } from "../position.ts";
+import type { ChangeStream, Snapshot, Source, SourceHealth, SourceIdentity } from "../source.ts";
+import { connect } from "./connect.ts";
+import { ensurePublication, publishedTables } from "./publication.ts";
+import { readServer, type ServerFacts } from "./server.ts";
+import { ask, assertResumable, clearSlot, createSlot, identify, readSlot } from "./slot.ts";
+import { importSnapshot, PostgresSnapshot } from "./snapshot.ts";
+import { PostgresStream } from "./stream.ts";
+import { Wire } from "./wire.ts";
+
+const log = logger("source");
+
+/** What the source needs of the settings and the budget. */
+export interface PostgresOptions {
+  url: string;
+  tables: string[];
+  publication: string;
+  slot: string;
+  snapshotConnections: number;
+  statusIntervalMs: number;
+  /** The largest message taken, in bytes. */
+  messageBytesMax: number;
+}
+
+/** See the top of this file. */
+export class PostgresSource implements Source {
+  #leftOut: { table: string; reason: string }[] = [];
+  /** A connection for looking at the server's health, made again when it is lost. */
+  #watcher: pg.Client | undefined;
+  readonly #open = new Set<pg.Client>();
+  #closed = false;
+
+  constructor(private readonly options: PostgresOptions) {}
+
+  get leftOut(): readonly { table: string; reason: string }[] {
+    return this.#leftOut;
+  }
+
+  async identify(): Promise<SourceIdentity> {
+    const { slot } = this.options;
+    const replication = await this.#connect(true);
+    try {
+      const { systemId, database } = await identify(replication);
+      const slotExists = await readSlot(replication, slot) !== undefined;
+      return { systemId, database, slot, slotExists };
+    } finally {
+      await replication.end();
+    }
+  }
+
+  async snapshot(mayReplaceSlot: boolean): Promise<Snapshot> {
+    const clients: pg.Client[] = [];
+    try {
+      const sql = await this.#connect(false, clients);
+      await readServer(sql);
+      const planned = await this.#catalog(sql);
+      if (planned.tables.length === 0) throw this.#nothingToDo(planned);
+      await clearSlot(sql, this.options.slot, mayReplaceSlot);
+      // Before the slot: a publication made later would miss what was decoded until then.
+      await ensurePublication(sql, this.options.publication, planned.tables);
+
+      const replication = await this.#connect(true, clients);
+      const { systemId, timeline, database } = await identify(replication);
+      const { consistentPoint, snapshotName } = await this.#createSlot(replication);
+      const readers: pg.Client[] = [];
+      while (readers.length < Math.min(this.options.snapshotConnections, planned.tables.length)) {
+        const reader = await this.#connect(false, clients);
+        await importSnapshot(reader, snapshotName);
+        readers.push(reader);
+      }
+      const seen = await this.#catalog(readers[0]);
+      if (JSON.stringify(seen.tables) !== JSON.stringify(planned.tables)) {
+        throw new Fault("connection", {
+          what: "the source's tables changed while the snapshot was being set up",
+          todo: "Sluice starts the snapshot again by itself.",
+        });
+      }
+      const { slot } = this.options;
+      await sql.end();
+      return new PostgresSnapshot({
+        tables: planned.tables,
+        estimates: planned.estimates,
+        position: { kind: "postgres", systemId, timeline, database, slot, lsn: consistentPoint },
+        replication,
+        readers,
+        messageBytesMax: this.options.messageBytesMax,
+      });
+    } catch (error) {
+      await Promise.allSettled(clients.map((client) => client.end()));
+      throw error;
+    }
+  }
+
+  async stream(
+    position: Position,
+    layouts: readonly TableLayout[],
+    nextSeq: number,
+  ): Promise<ChangeStream> {
+    const clients: pg.Client[] = [];
+    try {
+      const sql = await this.#connect(false, clients);
+      const server = await readServer(sql);
+      const catalog = await this.#catalog(sql);
+      this.#leftOut = [...this.#leftOut, ...newTables(catalog, layouts)];
+      await this.#assertPublished(sql, layouts);
+      const replication = await this.#connect(true, clients);
+      const identity = await identify(replication);
+      assertResumable(position, identity, await readSlot(sql, position.slot));
+      await sql.end();
+      const binary = layouts.every((layout) => layout.table.columns.every(hasBinary));
+      log.info("streaming from {lsn} ({format} values)", {
+        lsn: formatLsn(position.lsn),
+        format: binary ? "binary" : "text",
+      });
+      return await PostgresStream.start(
+        new Wire(replication, this.options.messageBytesMax),
+        new PgoutputDecoder(layouts, position.lsn, nextSeq),
+        {
+          slot: position.slot,
+          publication: this.options.publication,
+          from: position.lsn,
+          binary,
+          statusIntervalMs: this.#statusInterval(server),
+        },
+      );
+    } catch (error) {
+      await Promise.allSettled(clients.map((client) => client.end()));
+      throw error;
+    }
+  }
+
+  async health(): Promise<SourceHealth> {
+    this.#watcher ??= await connect(this.options.url, {
+      applicationName: "sluice health",
+      onLost: () => this.#watcher = undefined,
+    });
+    const watcher = this.#watcher;
+    try {
+      const { rows: [row] } = await ask(
+        watcher,
+        `SELECT pg_current_wal_flush_lsn() AS lsn, s.wal_status, s.safe_wal_size
+           FROM (SELECT) AS one LEFT JOIN pg_replication_slots s
+             ON s.slot_name = ${literal(this.options.slot)}`,
+        "looking at the replication slot",
+      );
+      return {
+        serverLsn: parseLsn(row.lsn),
+        walStatus: row.wal_status ?? "none",
+        safeWalBytes: row.safe_wal_size === null ? null : Number(row.safe_wal_size),
+      };
+    } catch (error) {
+      this.#watcher = undefined;
+      void watcher.end().catch(() => {}); // it failed already; only its memory is to be freed
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#watcher !== undefined) this.#open.add(this.#watcher);
+    for (const client of this.#open) cut(client);
+    this.#open.clear();
+    this.#watcher = undefined;
+    await Promise.resolve();
+  }
+
+  async #connect(replication: boolean, into?: pg.Client[]): Promise<pg.Client> {
+    if (this.#closed) throw new Fault("connection", { what: "Sluice is stopping" });
+    const client = await connect(this.options.url, { replication, applicationName: "sluice" });
+    this.#open.add(client);
+    client.on("end", () => this.#open.delete(client));
+    into?.push(client);
+    return client;
+  }
+
+  async #catalog(sql: pg.Client): Promise<Catalog> {
+    const catalog = await readCatalog(sql, this.options.tables);
+    this.#leftOut = catalog.leftOut.map(({ table, reason }) => ({ table, reason }));
+    return catalog;
+  }
+
+  async #createSlot(replication: pg.Client) {
+    const patience = setTimeout(() => {
+      log.warn(
+        "the slot waits for transactions that are open at the source to end; " +
+          "SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY 2 names them",
+      );
+    }, 5000);
+    try {
+      return await createSlot(replication, this.options.slot);
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  async #assertPublished(sql: pg.Client, layouts: readonly TableLayout[]): Promise<void> {
+    const published = await publishedTables(sql, this.options.publication);
+    const missing = layouts.map((layout) => layout.name).filter((name) => !published.has(name));
+    if (missing.length === 0) return;
+    throw new Fault("position-lost", {
+      what: `the publication ${this.options.publication} no longer has tables that the warehouse ` +
+        "replicates, so their changes since then are not to be had",
+      received: `missing: ${missing.join(", ")}`,
+      todo: "Take a new snapshot: `deno task serve --resnapshot`. If they were dropped on " +
+        "purpose, the new snapshot leaves them out.",
+    });
+  }
+
+  /** Often enough that the server's timeout never strikes while we are busy. */
+  #statusInterval(server: ServerFacts): number {
+    const timeout = server.walSenderTimeoutMs;
+    if (timeout <= 0) return this.options.statusIntervalMs; // 0: it has none
+    return Math.max(100, Math.min(this.options.statusIntervalMs, Math.floor(timeout / 3)));
+  }
+
+  #nothingToDo(catalog: Catalog): Fault {
+    const reasons = catalog.leftOut.map(({ table, reason }) => `${table}: ${reason}`);
+    return new Fault("setup", {
+      what: reasons.length === 0
+        ? "no table of the source matches SLUICE_TABLES"
+        : `no table can be replicated (${reasons.slice(0, 10).join("; ")})`,
+      received: this.options.tables.join(","),
+      todo: "Mend SLUICE_TABLES or the tables; `deno task check` says what each one needs.",
+    });
+  }
+}
+
+/** Ends a connection without a word to the server: a statement may be running on it. */
+function cut(client: pg.Client): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+}
+
+/** Tables that match the setting and came after the snapshot. */
+function newTables(catalog: Catalog, layouts: readonly TableLayout[]) {
+  const known = new Set(layouts.map((layout) => layout.name));
+  return catalog.tables
+    .map((table: Table) => tableName(table))
+    .filter((name) => !known.has(name))
+    .map((table) => ({ table, reason: "it is newer than the snapshot; --resnapshot takes it in" }));
+}
