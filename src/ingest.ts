@@ -4,7 +4,7 @@
  */
 import { planBudget } from "./budget.ts";
 import { type Config, requireDatabaseUrl } from "./config.ts";
-import { Fault, toFaultData } from "./errors.ts";
+import { toFaultData } from "./errors.ts";
 import { forwardLogging, logger } from "./log.ts";
 import type { IngestStatus, Refusal, ToIngest, ToMain } from "./messages.ts";
 import { Pool } from "./batch/pool.ts";
@@ -36,7 +36,9 @@ const log = logger("service");
 /** Everything that lives from `start` to `stop`. */
 class Ingest {
   #health: SourceHealth | undefined;
-  #behindSinceMs: number | null = null;
+  /** What the server had at each look, as far as it is not decoded yet; the oldest first. */
+  readonly #ahead: { atMs: number; serverLsn: number }[] = [];
+  #silentSinceMs: number | null = null;
   #duckdbBytes = 0;
   #timers: ReturnType<typeof setInterval>[] = [];
   readonly #asked = new Map<number, AbortController>();
@@ -127,7 +129,7 @@ class Ingest {
       ...this.pipeline.status(),
       serverLsn: this.#health === undefined ? null : formatLsn(serverLsn),
       lagBytes: durableLsn === 0 ? 0 : Math.max(0, serverLsn - Math.max(durableLsn, decodedLsn)),
-      behindSinceMs: this.#behindSinceMs,
+      behindSinceMs: this.#behindSinceMs(),
       memoryUsedBytes: {
         "task-heap": Deno.memoryUsage().heapUsed,
         "task-off-heap": this.pool.bytes,
@@ -146,14 +148,25 @@ class Ingest {
       const before = this.#health;
       this.#health = await this.source.health();
       this.#warnOfSlot(before);
-      const behind = this.#health.serverLsn > this.pipeline.decodedLsn;
-      if (!behind) this.#behindSinceMs = null;
-      else this.#behindSinceMs ??= Date.now();
+      this.#silentSinceMs = null;
+      this.#ahead.push({ atMs: Date.now(), serverLsn: this.#health.serverLsn });
     } catch (error) {
       // The pipeline's own connection says what is wrong; here it only means: nothing new.
-      this.#behindSinceMs ??= Date.now();
+      this.#silentSinceMs ??= Date.now();
       log.debug("no word of the source's health: {error}", { error: String(error) });
     }
+  }
+
+  /**
+   * Since when the server has WAL that was not decoded here. Under steady traffic it always has
+   * some; only what it had for more than a look is lag.
+   */
+  #behindSinceMs(): number | null {
+    const { decodedLsn } = this.pipeline;
+    while (this.#ahead.length > 0 && this.#ahead[0].serverLsn <= decodedLsn) this.#ahead.shift();
+    const oldest = this.#ahead[0]?.atMs;
+    if (oldest !== undefined && Date.now() - oldest > LOOK_MS) return oldest;
+    return this.#silentSinceMs;
   }
 
   #warnOfSlot(before: SourceHealth | undefined): void {
@@ -211,6 +224,5 @@ port.addEventListener("message", ({ data }) => {
 /** Faults that are thrown, not posted, would end the worker in silence. */
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  const fault = event.reason instanceof Fault ? event.reason : event.reason;
-  port.postMessage({ kind: "failed", fault: toFaultData(fault) });
+  port.postMessage({ kind: "failed", fault: toFaultData(event.reason) });
 });

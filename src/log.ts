@@ -12,6 +12,7 @@ import {
   type LoggerConfig,
   type LogRecord,
   type Sink,
+  type TextFormatter,
 } from "@logtape/logtape";
 import { getRotatingFileSink } from "@logtape/file";
 import { getPrettyFormatter } from "@logtape/pretty";
@@ -43,7 +44,7 @@ export async function startLogging(config: LogSettings): Promise<void> {
   if (file !== undefined) {
     await Deno.mkdir(dirname(file), { recursive: true });
     sinks.file = getRotatingFileSink(file, {
-      formatter: getJsonLinesFormatter(),
+      formatter: withText(getJsonLinesFormatter()),
       maxSize: config.SLUICE_LOG_FILE_MAX_MB * 1024 * 1024,
       maxFiles: config.SLUICE_LOG_FILES_MAX,
     });
@@ -63,17 +64,27 @@ export async function forwardLogging(
 /** Writes a record that came from the ingest isolate. */
 export function writeForwarded(record: LogData): void {
   const log = getLogger(record.category as [string, ...string[]]);
-  const properties = { ...record.properties, text: record.message };
-  log[record.level === "warning" ? "warn" : record.level]("{text}", properties);
+  // The text is finished: what looks like a placeholder in it is none.
+  const text = record.message.replace(/[{}]/g, "$&$&");
+  log[record.level === "warning" ? "warn" : record.level](text, record.properties);
+}
+
+/** A formatter for records whose message is put together first: values stand in it unquoted. */
+function withText(format: TextFormatter): TextFormatter {
+  return (record) => format({ ...record, message: [textOf(record)] });
+}
+
+function textOf(record: LogRecord): string {
+  return record.message.map((part) => typeof part === "string" ? part : inspect(part)).join("");
 }
 
 function consoleSink(): Sink {
   if (Deno.stdout.isTerminal()) {
     return getConsoleSink({
-      formatter: getPrettyFormatter({ timestamp: "time", wordWrap: false }),
+      formatter: withText(getPrettyFormatter({ timestamp: "time", wordWrap: false })),
     });
   }
-  return getConsoleSink({ formatter: getJsonLinesFormatter() });
+  return getConsoleSink({ formatter: withText(getJsonLinesFormatter()) });
 }
 
 function logFile(config: LogSettings): string | undefined {
@@ -111,7 +122,7 @@ function toData(record: LogRecord): LogData {
   return {
     category: [...record.category],
     level: record.level === "fatal" || record.level === "trace" ? "error" : record.level,
-    message: record.message.map((part) => typeof part === "string" ? part : inspect(part)).join(""),
+    message: textOf(record),
     properties: JSON.parse(
       JSON.stringify(
         record.properties,

@@ -107,11 +107,7 @@ function brokenInside(from: string, target: string): string | undefined {
       return open ? undefined : "outside its stage it may import batch/, catalog/, shared files " +
         `and the interface files (${INTERFACES.join(", ")})`;
     case "generator":
-      return folderOf(target) === "catalog"
-        ? undefined
-        : "generator/ sees catalog/ and shared files";
-    case "main.ts":
-      return stageOf(target) === undefined ? undefined : "main.ts knows no stage";
+      return ASSEMBLY.includes(target) ? "generator/ is no part of the service" : undefined;
   }
   return undefined;
 }

@@ -61,8 +61,8 @@ Deno.test("a shared file knows no stage, and no file that is not shared", () => 
   assertBroken([file("src/log.ts", "src/service.ts")], /shared files only/);
 });
 
-Deno.test("main.ts knows no stage, and nobody knows src/dev/ or the tests", () => {
-  assertBroken([file("main.ts", "src/api/app.ts")], /main\.ts knows no stage/);
+Deno.test("nobody knows src/dev/ or the tests, and the generator not the service", () => {
+  assertBroken([file("generator/main.ts", "src/service.ts")], /no part of the service/);
   assertBroken([file("src/service.ts", "src/dev/flags.ts")], /src\/dev/);
   assertBroken([file("src/service.ts", "tests/skip.ts")], /for tests only/);
   assertBroken([file("src/sink/a.ts", "src/sink/a_test.ts")], /for tests only/);

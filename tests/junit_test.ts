@@ -13,7 +13,7 @@ Deno.test("a report that is cut off, empty or of another kind is a failure", () 
   const whole = report(`<testcase name="a" time="0"></testcase>`);
   assert.equal(closingLine(outcome({ ...RUN, report: whole })), "1 passed, 0 failed");
   for (const bad of [undefined, "", "<html/>", whole.slice(0, -20), "not xml"]) {
-    assert.equal(closingLine(outcome({ ...RUN, report: bad })), "0 passed, 1 failed", bad);
+    assert.equal(closingLine(outcome({ ...RUN, report: bad })), "0 passed, 1 failed", String(bad));
   }
 });
 

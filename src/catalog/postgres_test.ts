@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "../source/postgres/connect.ts";
-import { TestServer } from "../source/postgres/test_server.ts";
+import { TestServer } from "../source/postgres/server_fixture.ts";
 import { duckdbType, type Table, tableName } from "./catalog.ts";
 import { type Catalog, readCatalog } from "./postgres.ts";
 
@@ -311,7 +311,8 @@ Deno.test("catalogue: of a real server", async (t) => {
   );
 
   await t.step("rights, row-level security and estimates", async () => {
-    await server.sql("CREATE ROLE reader LOGIN PASSWORD 'reader'; CREATE DATABASE rights");
+    await server.sql("CREATE ROLE reader LOGIN PASSWORD 'reader'");
+    await server.sql("CREATE DATABASE rights");
     await server.sql(
       `CREATE TABLE mine (id int PRIMARY KEY); ALTER TABLE mine OWNER TO reader;
        CREATE TABLE open (id int PRIMARY KEY); GRANT SELECT ON open TO reader;

@@ -60,12 +60,12 @@ function elementText(of: ColumnType, text: string): string {
   switch (of.kind) {
     case "bool":
       return text === "t" ? "true" : "false";
-    case "bytea": // \x0a1b → \x0a\x1b
-      return text.slice(2).replace(/../g, "\\x$&");
+    case "bytea": // \x0a1b → 0a1b: the sink makes bytes of it
+      return text.slice(2);
     case "date":
     case "timestamp":
     case "timestamptz":
-      return text.replace(/ BC$/, " (BC)");
+      return text.replace(/^(\S+)(.*) BC$/, "$1 (BC)$2"); // the era follows the date
     case "decimal":
       if (/^-?(NaN|Infinity)$/.test(text)) {
         throw new BadValue(`${text} has no counterpart in a DECIMAL`);

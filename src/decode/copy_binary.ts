@@ -29,10 +29,18 @@ import { badValue } from "./fault.ts";
 
 const SIGNATURE_BYTES = 11;
 
-/** The column list for `COPY (SELECT …)`: what the decoder can't read in binary goes as text. */
+/**
+ * The column list for `COPY (SELECT …)`: what the decoder can't read in binary goes as text, by the
+ * type's own output function, as in the stream. A cast would not do: `'::1'::inet::text` is
+ * `::1/128`. And `IS NULL` would not do for a composite value whose fields are all NULL.
+ */
 export function copyColumns(table: Table, quote: (name: string) => string): string {
   return table.columns
-    .map((column) => hasBinary(column) ? quote(column.name) : `${quote(column.name)}::text`)
+    .map((column) => {
+      const name = quote(column.name);
+      if (hasBinary(column)) return name;
+      return `CASE WHEN ${name} IS DISTINCT FROM NULL THEN format('%s', ${name}) END`;
+    })
     .join(", ");
 }
 

@@ -56,6 +56,8 @@ import {
   unionFields,
 } from "./json_vectors.ts";
 
+const INT64_MAX = 2n ** 63n - 1n;
+
 /** Writes the value at `index` of a vector. Throws `TooLong` when it does not fit. */
 export type Writer = (out: JsonOut, vector: DuckDBVector, index: number) => void;
 
@@ -124,9 +126,9 @@ const plain: WriteValue = (out, value) => {
   else if (value instanceof DuckDBTimeTZValue) {
     out.raw(`"${timeText(value.micros)}${offsetText(value.offset)}"`);
   } else if (value instanceof DuckDBTimestampSecondsValue) {
-    out.raw(`"${value.isFinite ? timestampText(value.seconds * 1_000_000n, "") : value}"`);
+    out.raw(`"${coarseText(value.seconds, 1_000_000n)}"`);
   } else if (value instanceof DuckDBTimestampMillisecondsValue) {
-    out.raw(`"${value.isFinite ? timestampText(value.millis * 1000n, "") : value}"`);
+    out.raw(`"${coarseText(value.millis, 1000n)}"`);
   } else if (value instanceof DuckDBTimestampNanosecondsValue) {
     out.raw(`"${timestampNanosText(value.nanos)}"`);
   } else if (value instanceof DuckDBTimeNSValue) {
@@ -134,6 +136,12 @@ const plain: WriteValue = (out, value) => {
     out.raw(`"${timeText(value.nanos / 1000n)}${rest}"`);
   } else out.string(String(value)); // bigints, decimals, UUIDs, enums, intervals and the rest
 };
+
+/** A timestamp in units of `micros`; the infinities are the same numbers in every unit. */
+function coarseText(value: bigint, micros: bigint): string {
+  const finite = value !== INT64_MAX && value !== -INT64_MAX;
+  return timestampText(finite ? value * micros : value, "");
+}
 
 /** A document is embedded as its own text: read and written again, its numbers would lose digits. */
 const jsonText: WriteValue = (out, value) => {

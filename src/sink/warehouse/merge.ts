@@ -145,12 +145,16 @@ function value(table: Table, index: number, row: string): string {
 
 function cast(table: Table, index: number, expression: string): string {
   const { type } = table.columns[index];
-  return type.kind === "array"
-    ? `CAST(CAST(${expression} AS JSON) AS ${duckdbType(type)})`
-    : expression;
+  if (type.kind !== "array") return expression;
+  const json = `CAST(${expression} AS JSON)`;
+  if (type.of.kind !== "bytea") return `CAST(${json} AS ${duckdbType(type)})`;
+  return `list_transform(CAST(${json} AS VARCHAR[]), lambda x: unhex(x))`;
 }
 
 /** The reverse of {@linkcode value}: a stored value as the delta holds it. */
-function stored(column: Column, expression: string): string {
-  return column.type.kind === "array" ? `CAST(to_json(${expression}) AS VARCHAR)` : expression;
+function stored({ type }: Column, expression: string): string {
+  if (type.kind !== "array") return expression;
+  const isBytes = type.of.kind === "bytea";
+  const list = isBytes ? `list_transform(${expression}, lambda x: hex(x))` : expression;
+  return `CAST(to_json(${list}) AS VARCHAR)`;
 }

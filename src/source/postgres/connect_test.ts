@@ -4,7 +4,7 @@ import { generate } from "npm:selfsigned@5.5.0";
 import { freePort } from "../../dev/embedded_postgres.ts";
 import { Fault } from "../../errors.ts";
 import { connect, type ConnectOptions, describe, toFault } from "./connect.ts";
-import { assertFault, TestServer } from "./test_server.ts";
+import { assertFault, TestServer } from "./server_fixture.ts";
 
 /** Connects, gives the rows of `sql`, and disconnects. */
 async function ask(url: string, sql: string, options?: ConnectOptions) {

@@ -150,12 +150,22 @@ export function planPublication(
   return { created: false, added, removed, findings: [], statement: joined(statements) };
 }
 
+/** What our role may do that bears on a publication. */
+export interface PublicationRights {
+  readonly user: string;
+  readonly database: string;
+  readonly mayCreate: boolean;
+  readonly isSuperuser: boolean;
+  /** Owners of the tables that our role does not own, by `schema.table`. */
+  readonly foreign: ReadonlyMap<string, string>;
+}
+
 /** Judges the publication for `check`: what `serve` would do, and whether it may. Pure. */
 export function publicationFindings(
   state: PublicationState | undefined,
   name: string,
   tables: readonly Table[],
-  rights: { user: string; mayCreate: boolean; isSuperuser: boolean; foreign: readonly string[] },
+  rights: PublicationRights,
 ): Finding[] {
   if (tables.length === 0) return []; // said already
   const plan = planPublication(state, name, tables);
@@ -164,18 +174,32 @@ export function publicationFindings(
     return [ok(about, `${name} is there, with the right tables`), ...plan.findings];
   }
   const parts = [
-    state === undefined ? `creates ${name} with ${tables.length} tables` : `alters ${name}`,
+    state === undefined
+      ? `creates ${name} for ${tables.length} table${tables.length === 1 ? "" : "s"}`
+      : `alters ${name}`,
     ...state !== undefined && plan.added.length > 0 ? [`adds ${plan.added.join(", ")}`] : [],
     ...plan.removed.length > 0 ? [`removes ${plan.removed.join(", ")}`] : [],
   ];
   const missing: string[] = [];
+  const grants: string[] = [];
   const user = identifier(rights.user);
   if (!rights.isSuperuser) {
-    if (state === undefined && !rights.mayCreate) missing.push("CREATE on the database");
-    if (state !== undefined && !state.isOwner) missing.push(`to own it (${state.owner} does)`);
-    const notOwned = tables.map(tableName).filter((table) => rights.foreign.includes(table));
+    if (state === undefined && !rights.mayCreate) {
+      missing.push("CREATE on the database");
+      grants.push(`GRANT CREATE ON DATABASE ${identifier(rights.database)} TO ${user};`);
+    }
+    const owners = new Set<string>();
+    if (state !== undefined && !state.isOwner) {
+      missing.push(`to own it (${state.owner} does)`);
+      owners.add(state.owner);
+    }
     const naming = state === undefined || /SET TABLE/.test(plan.statement);
-    if (naming && notOwned.length > 0) missing.push(`to own ${notOwned.join(", ")}`);
+    const notOwned = tables.map(tableName).filter((table) => rights.foreign.has(table));
+    if (naming && notOwned.length > 0) {
+      missing.push(`to own ${notOwned.join(", ")}`);
+      for (const table of notOwned) owners.add(rights.foreign.get(table)!);
+    }
+    for (const owner of owners) grants.push(`GRANT ${identifier(owner)} TO ${user};`);
   }
   if (missing.length === 0) {
     return [ok(about, `serve ${parts.join(", ")}`), ...plan.findings];
@@ -184,8 +208,9 @@ export function publicationFindings(
     fail(
       about,
       `serve ${parts.join(", ")}, for which ${rights.user} lacks the right: ${missing.join("; ")}`,
-      `Let the owner or a superuser run: ${plan.statement} Or give ${user} the right: GRANT ` +
-        `CREATE ON DATABASE …, and membership in the tables' owner (GRANT <owner> TO ${user};)`,
+      `Let the owner or a superuser run: ${plan.statement} Or let Sluice do it: ${
+        grants.join(" ")
+      }`,
     ),
     ...plan.findings,
   ];

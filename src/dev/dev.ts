@@ -1,0 +1,203 @@
+/**
+ * `deno task dev`: PostgreSQL 14 from npm, the bank's schema and traffic, and Sluice, in one
+ * command. With SLUICE_DATABASE_URL set it serves that database, and starts and writes none.
+ */
+import { resolve } from "node:path";
+import { type Config, readConfig } from "../config.ts";
+import { Fault } from "../errors.ts";
+import { Child, ChildFailure } from "./child.ts";
+import { examples } from "./examples.ts";
+import { GENERATE_FLAGS, SERVE_FLAGS } from "./flags.ts";
+import { RunningFile, startPostgres } from "./leftovers.ts";
+import { claimAddress } from "./port.ts";
+import { getChanges, getReadiness, pause, waitUntilReady } from "./readiness.ts";
+import { count, readable, Screen, snapshotBar } from "./screen.ts";
+import { SEED_ARGS, TRAFFIC_ARGS } from "./traffic.ts";
+
+const STATUS_MS = 1000;
+const FIRST_CHANGE_POLL_MS = 100;
+
+/** One run, from the first step to the last process gone. */
+class Dev {
+  readonly #screen = new Screen();
+  readonly #stopping = new AbortController();
+  /** Ended in reverse order: traffic, then serve, then PostgreSQL, then the file that names them. */
+  readonly #started = new AsyncDisposableStack();
+  #running!: RunningFile;
+
+  constructor(private readonly config: Config) {}
+
+  /** Runs until it is told to stop, or a part fails. Resolves to the exit code. */
+  async run(): Promise<number> {
+    const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+    for (const signal of signals) Deno.addSignalListener(signal, () => this.#stopping.abort());
+    let code = 0;
+    try {
+      await this.#start();
+    } catch (error) {
+      // What fails while we are being stopped, fails because of it.
+      if (!this.#stopping.signal.aborted) code = this.#complain(error);
+    }
+    try {
+      await this.#started.disposeAsync();
+    } catch (error) {
+      code = this.#complain(error);
+    }
+    if (code === 0) this.#screen.step("stopped; `deno task dev` goes on from here");
+    return code;
+  }
+
+  async #start(): Promise<void> {
+    const screen = this.#screen;
+    const step = (text: string) => screen.step(text);
+    this.#running = await RunningFile.claim(this.config.SLUICE_DATA_DIR, step);
+    this.#started.use(this.#running);
+    const { address, base } = claimAddress(this.config.SLUICE_HTTP_ADDR);
+    const given = this.config.SLUICE_DATABASE_URL;
+    if (given !== undefined) {
+      step("using the database of SLUICE_DATABASE_URL; no rows are written to it");
+    }
+    const url = given ?? await this.#startDatabase();
+    this.#stopping.signal.throwIfAborted();
+
+    const env = { SLUICE_DATABASE_URL: url, SLUICE_HTTP_ADDR: address };
+    step(`starting \`serve\` on ${base}`);
+    const serve = await this.#child("serve", SERVE_FLAGS, [], env);
+    const parts = [serve.failure()];
+    if (given === undefined) {
+      step("starting live traffic");
+      const traffic = await this.#child("generate", GENERATE_FLAGS, TRAFFIC_ARGS, env);
+      parts.push(traffic.failure());
+    }
+    const stopped = new Promise<void>((resolve) => {
+      if (this.#stopping.signal.aborted) resolve();
+      this.#stopping.signal.addEventListener("abort", () => resolve());
+    });
+    await Promise.race([
+      ...parts,
+      stopped,
+      this.#show(base, given === undefined ? url : undefined),
+    ]);
+  }
+
+  /** PostgreSQL with the bank in it. Resolves to its URL. */
+  async #startDatabase(): Promise<string> {
+    const step = (text: string) => this.#screen.step(text);
+    const dataDir = resolve(this.config.SLUICE_DATA_DIR, "postgres");
+    const postgres = await startPostgres(dataDir, this.#stopping.signal, step);
+    this.#started.defer(async () => {
+      step("stopping PostgreSQL");
+      await postgres.stop();
+    });
+    this.#stopping.signal.throwIfAborted();
+    const url = postgres.url();
+    step("applying sql/schema.sql, and writing the bank's first rows if it has none");
+    const env = { SLUICE_DATABASE_URL: url };
+    const seed = await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env);
+    await seed.success();
+    return url;
+  }
+
+  async #child(
+    name: string,
+    flags: string[],
+    args: string[],
+    env: Record<string, string>,
+  ): Promise<Child> {
+    const child = new Child({
+      name,
+      flags,
+      args: [name, ...args],
+      env,
+      onLine: (line) => {
+        const { level, text } = readable(line);
+        if (/^(warn|warning|error|fatal)$/.test(level)) this.#screen.line(`${name}: ${text}`);
+      },
+    });
+    this.#started.defer(async () => {
+      if (!child.running) return;
+      this.#screen.step(`stopping \`${name}\``);
+      await child.stop();
+    });
+    await this.#running.add(child.pid);
+    return child;
+  }
+
+  /** Shows the snapshot, then what to try, then how the changes come in, until it is stopped. */
+  async #show(base: string, url: string | undefined): Promise<void> {
+    const { signal } = this.#stopping;
+    const screen = this.#screen;
+    let waiting = "";
+    let copying = false;
+    await waitUntilReady(base, signal, ({ phase, snapshot, waiting: fault }) => {
+      if (fault !== null && fault.text !== waiting) screen.line(`serve waits: ${fault.text}`);
+      waiting = fault?.text ?? "";
+      if (phase !== "snapshot" && !(copying && snapshot.done)) return;
+      if (!copying) screen.step("copying a snapshot of the tables");
+      if (!(copying && snapshot.done)) screen.progress(snapshotBar(snapshot.tables));
+      copying = !snapshot.done;
+    });
+    screen.step(
+      `ready: changes are streaming into ${this.config.SLUICE_DATA_DIR}/warehouse.duckdb`,
+    );
+    if (url !== undefined) await this.#firstChange(base);
+    this.#printHelp(base, url);
+    while (!signal.aborted) {
+      const [changes, readiness] = await Promise.all([getChanges(base), getReadiness(base)]);
+      if (changes !== undefined && readiness !== undefined && !signal.aborted) {
+        const lag = readiness.lag_seconds?.toFixed(1) ?? "?";
+        screen.status(`          ${count(changes)} changes since the start, ${lag} s behind`);
+      }
+      await pause(STATUS_MS, signal);
+    }
+  }
+
+  async #firstChange(base: string): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const changes = await getChanges(base) ?? 0;
+      if (changes > 0) return this.#screen.step(`the first ${count(changes)} changes have arrived`);
+      await pause(FIRST_CHANGE_POLL_MS, signal);
+    }
+  }
+
+  #printHelp(base: string, url: string | undefined): void {
+    if (this.#stopping.signal.aborted) return;
+    const { line } = this.#screen;
+    const say = line.bind(this.#screen);
+    say();
+    say(`Sluice answers on ${base}. Try, in another terminal:`);
+    for (const { what, curl } of examples(base, url !== undefined)) {
+      say();
+      say(`  # ${what}`);
+      say(`  ${curl}`);
+    }
+    say();
+    if (url !== undefined) say(`The source is ${url}: your own changes to it arrive, too.`);
+    say("Ctrl-C stops everything; the data stays.");
+    say();
+  }
+
+  /** Prints what is wrong. Returns the exit code. */
+  #complain(error: unknown): number {
+    this.#screen.line();
+    if (error instanceof Fault || error instanceof ChildFailure) {
+      this.#screen.line(`error: ${error.message}`);
+      return error.exit;
+    }
+    this.#screen.line(`error: ${error instanceof Error ? error.stack : error}`);
+    return 1;
+  }
+}
+
+async function main(): Promise<number> {
+  try {
+    return await new Dev(readConfig(Deno.env.toObject())).run();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    console.error(`error: ${error.message}`);
+    return error.exit;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());
