@@ -140,17 +140,20 @@ class Load {
 
   /** Writes the transactions of so many movements, and then what else came up. */
   async #writeRound(teller: Teller, movements: number): Promise<void> {
-    await this.#copy("transactions", function* (this: Load) {
-      for (let i = 0; i < movements; i++) {
-        const scenario = this.#random.chance(0.55) ? teller.transfer() : teller.cardPayment();
-        for (const change of scenario.changes) {
-          if (change.op === "insert" && change.table === "transactions") {
-            yield copyLine(change.table, change.row);
+    await this.#copy(
+      "transactions",
+      function* (this: Load) {
+        for (let i = 0; i < movements; i++) {
+          const scenario = this.#random.chance(0.55) ? teller.transfer() : teller.cardPayment();
+          for (const change of scenario.changes) {
+            if (change.op === "insert" && change.table === "transactions") {
+              yield copyLine(change.table, change.row);
+            }
           }
+          this.#keep(scenario);
         }
-        this.#keep(scenario);
-      }
-    }.call(this));
+      }.call(this),
+    );
     for (const [table, lines] of Object.entries(this.#waiting)) {
       await this.#copy(table as TableName, lines);
       lines.length = 0;
@@ -159,12 +162,15 @@ class Load {
 
   /** Wallets come last, when their balances are known. Each leg counts as a version. */
   async #writeWallets(): Promise<void> {
-    await this.#copy("wallets", function* (this: Load) {
-      for (const row of this.#wallets) {
-        const wallet = this.#bank.wallet(row.id!)!;
-        yield copyLine("wallets", { ...row, balance: money(wallet.cents) });
-      }
-    }.call(this));
+    await this.#copy(
+      "wallets",
+      function* (this: Load) {
+        for (const row of this.#wallets) {
+          const wallet = this.#bank.wallet(row.id!)!;
+          yield copyLine("wallets", { ...row, balance: money(wallet.cents) });
+        }
+      }.call(this),
+    );
   }
 
   /** Puts the rows of a scenario aside, but for `transactions`. Balances are kept by the bank. */

@@ -36,7 +36,9 @@ export async function ensureSchema(client: pg.Client, force: boolean): Promise<v
 export async function newestRow(client: pg.Client): Promise<number> {
   const tables = TABLES.map((table) => `(SELECT max(created_at) FROM public.${table})`);
   const { rows } = await client.query(
-    `SELECT coalesce(extract(epoch FROM greatest(${tables.join(", ")})) * 1000000, 0)::bigint AS at`,
+    `SELECT coalesce(extract(epoch FROM greatest(${
+      tables.join(", ")
+    })) * 1000000, 0)::bigint AS at`,
   );
   return Number(rows[0].at);
 }

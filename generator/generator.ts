@@ -178,9 +178,11 @@ export class Generator implements AsyncDisposable {
     const doubtful = await this.writer.settle();
     if (isConflict(error)) {
       if (++this.#conflicts > CONFLICTS_MAX) throw this.#fault(error);
-      this.#notice(`PostgreSQL refused a transaction, since somebody else changed the tables: ${
-        (error as Error).message
-      }. The bank is read again.`);
+      this.#notice(
+        `PostgreSQL refused a transaction, since somebody else changed the tables: ${
+          (error as Error).message
+        }. The bank is read again.`,
+      );
       await this.#reload(doubtful, () => this.writer.client.query("ROLLBACK"), signal);
       return;
     }

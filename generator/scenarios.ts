@@ -168,16 +168,23 @@ export class Teller {
     if (cents > from.cents) return this.deposit(from);
     const at = timestamp(this.clock.next());
     const shop = this.random.pick(country.shops);
-    const { movement, changes } = this.#move("card_payment", from, this.#clearing(from), cents, at, {
-      description: shop,
-      merchant: shop,
-      metadata: {
-        card: `**** ${this.random.digits(4)}`,
-        mcc: this.random.pick(["5411", "5812", "5541", "4111", "5999"]),
-        city: this.random.pick(country.cities),
-        contactless: this.random.chance(0.8),
+    const { movement, changes } = this.#move(
+      "card_payment",
+      from,
+      this.#clearing(from),
+      cents,
+      at,
+      {
+        description: shop,
+        merchant: shop,
+        metadata: {
+          card: `**** ${this.random.digits(4)}`,
+          mcc: this.random.pick(["5411", "5812", "5541", "4111", "5999"]),
+          city: this.random.pick(country.cities),
+          contactless: this.random.chance(0.8),
+        },
       },
-    });
+    );
     if (this.random.chance(0.4)) {
       const text = fillIn(country.moneyOut, shop, cents, from.currency);
       const payload = { amount: money(-cents), currency: from.currency, shop };
@@ -260,7 +267,9 @@ export class Teller {
       user_id: owner.userId,
       wallet_id: here?.id ?? null,
       name: here?.owner ?? this.people.somebody(country, id, random).name,
-      nickname: random.chance(0.3) ? random.pick(["❤️", "Mum", "السكن", "Кава ☕", "大家", "家主"]) : null,
+      nickname: random.chance(0.3)
+        ? random.pick(["❤️", "Mum", "السكن", "Кава ☕", "大家", "家主"])
+        : null,
       account_number: here?.accountNumber ?? accountNumber(country.country, random),
       currency: here?.currency ?? country.currency,
       is_favorite: String(random.chance(0.2)),
@@ -342,9 +351,7 @@ export class Teller {
       name: kind === "savings" ? "Savings 🐖" : owner,
       currency,
       balance: "0.00",
-      daily_limit: kind === "current"
-        ? money(200_000 * this.people.country(locale).units)
-        : null,
+      daily_limit: kind === "current" ? money(200_000 * this.people.country(locale).units) : null,
       status: "active",
       version: "0",
       created_at: at,

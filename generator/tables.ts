@@ -118,7 +118,8 @@ export const STATEMENTS = {
   change_limit: "UPDATE public.wallets SET daily_limit = $2, updated_at = $3 WHERE id = $1",
   change_phone: "UPDATE public.users SET phone = $2, updated_at = $3 WHERE id = $1",
   change_address: "UPDATE public.users SET address = $2, updated_at = $3 WHERE id = $1",
-  mark_reversed: "UPDATE public.transactions SET status = 'reversed', updated_at = $2 WHERE id = $1",
+  mark_reversed:
+    "UPDATE public.transactions SET status = 'reversed', updated_at = $2 WHERE id = $1",
   read_notification: "UPDATE public.notifications SET read_at = $2 WHERE id = $1",
   delete_notification: "DELETE FROM public.notifications WHERE id = $1",
   delete_beneficiary: "DELETE FROM public.beneficiaries WHERE id = $1",

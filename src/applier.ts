@@ -22,7 +22,7 @@ export class Applier {
   work: Promise<void> | undefined;
   #failure: unknown;
   #writing: Batch | undefined;
-  /** Something was written that is not committed. */
+  /** A batch was handed over that ends amid a source transaction, and no commit since. */
   dirty = false;
   /** The last position that was committed. */
   durable: Position | undefined;
@@ -50,6 +50,7 @@ export class Applier {
     await this.settle();
     batch.become("sealed");
     this.#oldestMs ??= batch.oldestCommitMs;
+    if (boundary === null) this.dirty = true;
     this.#start(batch, boundary);
   }
 
@@ -87,10 +88,7 @@ export class Applier {
     if (batch !== undefined) {
       this.#writing = batch;
       batch.become("applying");
-      if (batch.rows > 0) {
-        this.dirty = true;
-        await this.sink.write(batch);
-      }
+      if (batch.rows > 0) await this.sink.write(batch);
       this.#account(batch);
       this.pool.give(batch);
       this.#writing = undefined;

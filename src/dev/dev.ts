@@ -10,9 +10,9 @@ import { examples } from "./examples.ts";
 import { GENERATE_FLAGS, SERVE_FLAGS } from "./flags.ts";
 import { RunningFile, startPostgres } from "./leftovers.ts";
 import { claimAddress } from "./port.ts";
-import { getChanges, getReadiness, pause, waitUntilReady } from "./readiness.ts";
+import { getChanges, getReadiness, pause, type Readiness, waitUntilReady } from "./readiness.ts";
 import { count, readable, Screen, snapshotBar } from "./screen.ts";
-import { SEED_ARGS, TRAFFIC_ARGS } from "./traffic.ts";
+import { needsSeed, SEED_ARGS, TRAFFIC_ARGS } from "./traffic.ts";
 
 const STATUS_MS = 1000;
 const FIRST_CHANGE_POLL_MS = 100;
@@ -91,10 +91,11 @@ class Dev {
     });
     this.#stopping.signal.throwIfAborted();
     const url = postgres.url();
-    step("applying sql/schema.sql, and writing the bank's first rows if it has none");
-    const env = { SLUICE_DATABASE_URL: url };
-    const seed = await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env);
-    await seed.success();
+    if (await needsSeed(url)) {
+      step("applying sql/schema.sql and writing the bank's first rows");
+      const env = { SLUICE_DATABASE_URL: url };
+      await (await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env)).success();
+    }
     return url;
   }
 
@@ -128,14 +129,14 @@ class Dev {
     const { signal } = this.#stopping;
     const screen = this.#screen;
     let waiting = "";
-    let copying = false;
-    await waitUntilReady(base, signal, ({ phase, snapshot, waiting: fault }) => {
+    let copied: Readiness["snapshot"] | undefined;
+    await waitUntilReady(base, signal, ({ snapshot, waiting: fault }) => {
       if (fault !== null && fault.text !== waiting) screen.line(`serve waits: ${fault.text}`);
       waiting = fault?.text ?? "";
-      if (phase !== "snapshot" && !(copying && snapshot.done)) return;
-      if (!copying) screen.step("copying a snapshot of the tables");
-      if (!(copying && snapshot.done)) screen.progress(snapshotBar(snapshot.tables));
-      copying = !snapshot.done;
+      if (snapshot.tables.length === 0) return; // none is being taken
+      if (copied === undefined) screen.step("copying a snapshot of the tables");
+      copied = snapshot;
+      screen.progress(snapshotBar(snapshot.tables));
     });
     screen.step(
       `ready: changes are streaming into ${this.config.SLUICE_DATA_DIR}/warehouse.duckdb`,

@@ -17,7 +17,7 @@ export interface SnapshotTable {
   done: boolean;
 }
 
-const POLL_MS = 200;
+const POLL_MS = 100;
 const ANSWER_MS = 3000;
 
 /** Asks until it is ready, and tells each answer. Throws what `signal` was aborted with. */

@@ -284,6 +284,18 @@ Deno.test("SQL errors come with DuckDB's message", async () => {
   });
 });
 
+Deno.test("a statement beyond DuckDB's memory is refused, and the reader goes on", async () => {
+  await withReader(async (reader, warehouse) => {
+    const { status, title, detail } = await refusal(
+      reader.ask(sql("SELECT list(repeat('x', 1000)) FROM range(1000000)"), NEVER),
+    );
+    assert.deepEqual([status, title], [503, "Not enough memory"]);
+    assert.doesNotMatch(detail, /\n|SET /);
+    assert.ok(!detail.includes(warehouse.dir));
+    assert.deepEqual(await rows(reader, "SELECT 1"), [[1]]);
+  });
+});
+
 Deno.test("an error after the first rows of a stream is told, not swallowed", async () => {
   await withReader(async (reader) => {
     const text = "SELECT CASE WHEN i = 2900000 THEN error('late') ELSE 1 END " +

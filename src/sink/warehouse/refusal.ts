@@ -30,7 +30,8 @@ export function refusalOfDuckdb(error: unknown): Error {
     return refuse(
       503,
       "Not enough memory",
-      `The statement needs more than DuckDB's share of the memory budget. ${message}`,
+      `The statement needs more than DuckDB's share of the memory budget. ${message.split("\n\n")[0] // what follows are settings that are not the asker's to change
+      }`,
     );
   }
   if (/^IO Error/.test(message)) return refuse(503, "Warehouse not available", message);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { generate } from "npm:selfsigned@5.5.0";
+import { generate } from "selfsigned";
 import { freePort } from "../../dev/embedded_postgres.ts";
 import { Fault } from "../../errors.ts";
 import { connect, type ConnectOptions, describe, toFault } from "./connect.ts";

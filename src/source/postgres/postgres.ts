@@ -11,7 +11,7 @@ import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, parseLsn, type Position } from "../position.ts";
 import type { ChangeStream, Snapshot, Source, SourceHealth, SourceIdentity } from "../source.ts";
-import { connect } from "./connect.ts";
+import { connect, toFault, whereOf } from "./connect.ts";
 import { ensurePublication, publishedTables } from "./publication.ts";
 import { readServer, type ServerFacts } from "./server.ts";
 import { ask, assertResumable, clearSlot, createSlot, identify, readSlot } from "./slot.ts";
@@ -185,7 +185,9 @@ export class PostgresSource implements Source {
   }
 
   async #catalog(sql: pg.Client): Promise<Catalog> {
-    const catalog = await readCatalog(sql, this.options.tables);
+    const catalog = await readCatalog(sql, this.options.tables).catch((error) => {
+      throw toFault(error, { where: whereOf(sql), doing: "reading the catalogue" });
+    });
     this.#leftOut = catalog.leftOut.map(({ table, reason }) => ({ table, reason }));
     return catalog;
   }
