@@ -110,6 +110,7 @@ export class Recent<T> {
 
 /** Hundredths as PostgreSQL's text of a numeric(18,2). */
 export function money(cents: number): string {
-  const digits = String(Math.abs(cents)).padStart(3, "0");
-  return `${cents < 0 ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+  const size = Math.abs(cents);
+  const rest = size % 100;
+  return `${cents < 0 ? "-" : ""}${(size - rest) / 100}.${rest < 10 ? "0" : ""}${rest}`;
 }

@@ -56,9 +56,8 @@ const ROUND_ROWS = 20_000;
 const PIECE_CHARS = 64 * 1024;
 /** How many bytes may wait for PostgreSQL, so that it never waits for us. */
 const AHEAD_BYTES = 2 * 1024 * 1024;
-/** This many of a hundred old notifications have been read, within so many seconds. */
-const READ_PERCENT = 95;
-const READ_WITHIN_SECONDS = 86_400;
+/** This share of the old notifications has been read. */
+const READ_SHARE = 0.95;
 
 /** Loads a history into an empty bank. Throws a `Fault`, `usage` when the bank is not empty. */
 export async function loadBulk(url: string, options: BulkOptions): Promise<BulkResult> {
@@ -188,12 +187,10 @@ class Load {
     }
   }
 
-  /** Most old notifications have been read. */
+  /** Most old notifications have been read, by the end of their day. */
   #aged(row: Row<"notifications">): Row<"notifications"> {
-    if (this.#random.whole(1, 100) > READ_PERCENT) return row;
-    const seconds = this.#random.whole(1, READ_WITHIN_SECONDS);
-    const readAt = new Date(Date.parse(row.created_at!) + seconds * 1000).toISOString();
-    return { ...row, read_at: readAt };
+    if (!this.#random.chance(READ_SHARE)) return row;
+    return { ...row, read_at: `${row.created_at!.slice(0, 10)}T23:59:59.999999Z` };
   }
 
   /** Writes lines of COPY's text format, no faster than PostgreSQL takes them. */

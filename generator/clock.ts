@@ -35,9 +35,22 @@ export function evenClock(from: number, gap: number, random: Random): Clock {
   return { next: () => Math.floor(from + (slot++ + random.fraction()) * gap) };
 }
 
-/** `2026-01-01T00:00:00.000001Z`. */
+const DAY_SECONDS = 86_400;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, "0"));
+let cachedDay = -1;
+let cachedDate = "";
+
+/** `2026-01-01T00:00:00.000001Z`. Date would do it, five times slower and without the last digits. */
 export function timestamp(micros: number): string {
-  const millis = Math.floor(micros / 1000);
-  const rest = String(micros - millis * 1000).padStart(3, "0");
-  return `${new Date(millis).toISOString().slice(0, 23)}${rest}Z`;
+  const seconds = Math.floor(micros / 1_000_000);
+  const day = Math.floor(seconds / DAY_SECONDS);
+  if (day !== cachedDay) {
+    cachedDay = day;
+    cachedDate = new Date(day * DAY_SECONDS * 1000).toISOString().slice(0, 10);
+  }
+  const time = seconds - day * DAY_SECONDS;
+  const minutes = Math.floor(time / 60);
+  const fraction = String(1_000_000 + micros - seconds * 1_000_000).slice(1);
+  return `${cachedDate}T${TWO_DIGITS[Math.floor(minutes / 60)]}:${TWO_DIGITS[minutes % 60]}:` +
+    `${TWO_DIGITS[time % 60]}.${fraction}Z`;
 }

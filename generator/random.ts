@@ -50,13 +50,16 @@ export class Random {
 
   /** A key of `weights`, as likely as its weight says. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
-    const entries = Object.entries(weights) as [K, number][];
-    let left = this.fraction() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [key, weight] of entries) {
-      left -= weight;
-      if (left < 0) return key;
+    let sum = 0;
+    for (const key in weights) sum += weights[key];
+    let left = this.fraction() * sum;
+    let chosen!: K;
+    for (const key in weights) {
+      chosen = key;
+      left -= weights[key];
+      if (left < 0) break;
     }
-    return entries[entries.length - 1][0];
+    return chosen;
   }
 
   /** A number whose logarithm is normally distributed about that of `median`, as amounts are. */

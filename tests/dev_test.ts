@@ -1,7 +1,7 @@
 /** `deno task dev` as a newcomer uses it: start, ask, Ctrl-C, start again, and worse. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { commandOf } from "../src/dev/process.ts";
+import { commandOf, signal } from "../src/dev/process.ts";
 import { lineStream } from "../src/dev/lines.ts";
 
 const DEV = fileURLToPath(new URL("../src/dev/dev.ts", import.meta.url));
@@ -66,45 +66,37 @@ class Run {
   }
 }
 
-/** Gives `work` an empty folder to run `dev` in, and ends what is left of it. */
+/** Gives `work` an empty folder to run `dev` in, and ends what is left running in it. */
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sluice-dev-" });
-  const before = await processes();
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-dev-" }));
+  await Deno.chmod(folder, 0o755); // so that PostgreSQL's data lies in it, also when we are root
   try {
     await work(folder);
   } finally {
-    for (const pid of await newProcesses(before)) Deno.kill(pid, "SIGKILL");
+    for (const pid of (await processesIn(folder)).keys()) signal(pid, "SIGKILL");
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Command lines of all processes that can be ours, by id. */
-async function processes(): Promise<Map<number, string>> {
+/**
+ * The processes whose working directory lies in `folder`, and their command lines. Never by name:
+ * other tests, and other people, run the same programs on this machine.
+ */
+async function processesIn(folder: string): Promise<Map<number, string>> {
   const found = new Map<number, string>();
   if (Deno.build.os !== "linux") return found;
   for await (const { name } of Deno.readDir("/proc")) {
-    const command = /^\d+$/.test(name) ? await commandOf(Number(name)) : undefined;
-    if (command !== undefined && /main\.ts (serve|generate)|bin\/postgres /.test(command)) {
-      found.set(Number(name), command);
-    }
+    if (!/^\d+$/.test(name)) continue;
+    const at = await Deno.readLink(`/proc/${name}/cwd`).catch(() => "");
+    if (at !== folder && !at.startsWith(`${folder}/`)) continue;
+    found.set(Number(name), await commandOf(Number(name)) ?? "");
   }
   return found;
 }
 
-async function newProcesses(before: Map<number, string>): Promise<number[]> {
-  return [...(await processes()).keys()].filter((pid) => !before.has(pid));
-}
-
-/** Waits until none but those of `before` are left. */
-async function assertNoneLeft(before: Map<number, string>, ms = 0): Promise<void> {
-  let left: number[] = [];
-  for (let waited = 0; waited <= ms; waited += 100) {
-    left = await newProcesses(before);
-    if (left.length === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  const now = await processes();
-  assert.fail(`left behind: ${left.map((pid) => `${pid} ${now.get(pid)}`).join("; ")}`);
+async function assertNoneLeft(folder: string): Promise<void> {
+  const left = [...await processesIn(folder)].map(([pid, command]) => `${pid} ${command}`);
+  assert.deepEqual(left, []);
 }
 
 /** Runs a printed curl line in a shell. */
@@ -127,11 +119,17 @@ async function sql(base: string, statement: string): Promise<string> {
 
 const ADDRESS = /Sluice answers on (http:\S+)\. Try/;
 const END = /Ctrl-C stops everything/;
-const SNAPSHOTS = "SELECT count(*) AS n FROM public__changes.users WHERE _op = 'r'";
+
+/** How many rows of users came by a snapshot: a second one would change it. */
+async function copiedRows(base: string): Promise<unknown> {
+  const answer = await sql(base, "SELECT count(*) FROM public__changes.users WHERE _op = 'r'");
+  const { rows } = JSON.parse(answer);
+  assert.match(rows[0][0], /^[1-9]\d*$/);
+  return rows;
+}
 
 Deno.test("dev serves changes, its curl lines work, Ctrl-C leaves nothing, and it resumes", async () => {
   await inFolder(async (folder) => {
-    const before = await processes();
     const first = new Run(folder);
     await first.until(END);
     const base = (await first.until(ADDRESS))[1];
@@ -149,28 +147,27 @@ Deno.test("dev serves changes, its curl lines work, Ctrl-C leaves nothing, and i
     );
     const row = await shell(`curl -s ${base}/v1/tables/public.users/rows/${user![0]}`);
     assert.match(row, /full_name/);
-    const copied = await sql(base, SNAPSHOTS);
+    const copied = await copiedRows(base);
 
     assert.equal(await first.end("SIGINT"), 0, first.text);
-    await assertNoneLeft(before);
+    await assertNoneLeft(folder);
     assert.match(first.text, /stopping `generate`[^]*stopping `serve`[^]*stopping PostgreSQL/);
     await assert.rejects(Deno.stat(`${folder}/.sluice/dev.json`), Deno.errors.NotFound);
 
     const second = new Run(folder);
     await second.until(END);
     assert.doesNotMatch(second.text, /creating the database cluster|copying a snapshot/);
-    assert.equal(await sql((await second.until(ADDRESS))[1], SNAPSHOTS), copied);
+    assert.deepEqual(await copiedRows((await second.until(ADDRESS))[1]), copied);
     assert.equal(await second.end("SIGTERM"), 0, second.text);
-    await assertNoneLeft(before);
+    await assertNoneLeft(folder);
   });
 });
 
 Deno.test("a dev that is killed takes its children along, and the next one resumes", async () => {
   await inFolder(async (folder) => {
-    const before = await processes();
     const first = new Run(folder);
     await first.until(END);
-    const copied = await sql((await first.until(ADDRESS))[1], SNAPSHOTS);
+    const copied = await copiedRows((await first.until(ADDRESS))[1]);
     const children = await first.children();
     assert.equal(await first.end("SIGKILL"), 137);
 
@@ -178,9 +175,9 @@ Deno.test("a dev that is killed takes its children along, and the next one resum
     await second.until(/stopping the PostgreSQL of an earlier run/);
     await second.until(END);
     for (const pid of children) {
-      assert.doesNotMatch(await commandOf(pid) ?? "", /main\.ts/);
+      assert(!(await processesIn(folder)).get(pid)?.includes("main.ts"), `${pid} is still there`);
     }
-    assert.equal(await sql((await second.until(ADDRESS))[1], SNAPSHOTS), copied);
+    assert.deepEqual(await copiedRows((await second.until(ADDRESS))[1]), copied);
 
     const third = new Run(folder);
     assert.equal(await third.exit(), 2);
@@ -189,7 +186,7 @@ Deno.test("a dev that is killed takes its children along, and the next one resum
       /another `deno task dev` runs on \.sluice: process \d+\. Stop it first/,
     );
     assert.equal(await second.end("SIGINT"), 0, second.text);
-    await assertNoneLeft(before);
+    await assertNoneLeft(folder);
   });
 });
 
@@ -202,28 +199,25 @@ Deno.test("Ctrl-C at any moment of the start leaves nothing behind", async () =>
       /starting `serve`/,
     ];
     for (const moment of moments) {
-      const before = await processes();
       const run = new Run(folder);
       await run.until(moment);
       assert.equal(await run.end("SIGINT"), 0, run.text);
-      await assertNoneLeft(before);
-      // Only a fresh folder has its cluster created: so the first moment comes again in a new one.
+      await assertNoneLeft(folder);
     }
   });
 });
 
 Deno.test("a serve that dies is reported in a sentence, and the rest is stopped", async () => {
   await inFolder(async (folder) => {
-    const before = await processes();
     const run = new Run(folder);
     await run.until(END);
-    const serve = [...await processes()].find(([pid, command]) =>
-      !before.has(pid) && command.includes("main.ts serve")
-    );
-    Deno.kill(serve![0], "SIGKILL");
+    const found = [...await processesIn(folder)];
+    const serve = found.find(([, command]) => command.includes("main.ts serve"));
+    assert(serve !== undefined, "no serve among the processes of the folder");
+    Deno.kill(serve[0], "SIGKILL");
     assert.equal(await run.exit(), 137, run.text);
     assert.match(run.text, /error: `serve` was ended by SIGKILL/);
-    await assertNoneLeft(before);
+    await assertNoneLeft(folder);
   });
 });
 
@@ -245,17 +239,17 @@ Deno.test("a taken port and a wrong setting end before anything is started", asy
 
 Deno.test("with SLUICE_DATABASE_URL nothing is started but serve", async () => {
   await inFolder(async (folder) => {
-    const before = await processes();
     const url = "postgres://nobody:secret@127.0.0.1:1/none";
     const run = new Run(folder, { SLUICE_DATABASE_URL: url });
     await run.until(/using the database of SLUICE_DATABASE_URL/);
     await run.until(/starting `serve`/);
     await run.until(/serve waits: /, 30_000);
-    const started = await Promise.all((await newProcesses(before)).map(commandOf));
+    const commands = [...(await processesIn(folder)).values()];
+    const started = commands.filter((command) => !command.includes("src/dev/dev.ts"));
     assert.equal(started.length, 1, started.join("; "));
-    assert.match(started[0]!, /main\.ts serve/);
+    assert.match(started[0], /main\.ts serve/);
     assert.equal(await run.end("SIGINT"), 0, run.text);
     assert.doesNotMatch(run.text, /secret/);
-    await assertNoneLeft(before);
+    await assertNoneLeft(folder);
   });
 });

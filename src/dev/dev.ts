@@ -10,7 +10,7 @@ import { examples } from "./examples.ts";
 import { GENERATE_FLAGS, SERVE_FLAGS } from "./flags.ts";
 import { RunningFile, startPostgres } from "./leftovers.ts";
 import { claimAddress } from "./port.ts";
-import { getChanges, getReadiness, pause, type Readiness, waitUntilReady } from "./readiness.ts";
+import { getChanges, getReadiness, pause, waitUntilReady } from "./readiness.ts";
 import { count, readable, Screen, snapshotBar } from "./screen.ts";
 import { needsSeed, SEED_ARGS, TRAFFIC_ARGS } from "./traffic.ts";
 
@@ -80,6 +80,15 @@ class Dev {
     ]);
   }
 
+  /** Resolves when it is told to stop. */
+  #stopped(): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
   /** PostgreSQL with the bank in it. Resolves to its URL. */
   async #startDatabase(): Promise<string> {
     const step = (text: string) => this.#screen.step(text);
@@ -94,7 +103,9 @@ class Dev {
     if (await needsSeed(url)) {
       step("applying sql/schema.sql and writing the bank's first rows");
       const env = { SLUICE_DATABASE_URL: url };
-      await (await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env)).success();
+      const seed = await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env);
+      await Promise.race([seed.success(), this.#stopped()]);
+      this.#stopping.signal.throwIfAborted();
     }
     return url;
   }
@@ -129,15 +140,16 @@ class Dev {
     const { signal } = this.#stopping;
     const screen = this.#screen;
     let waiting = "";
-    let copied: Readiness["snapshot"] | undefined;
+    let copying = false;
     await waitUntilReady(base, signal, ({ snapshot, waiting: fault }) => {
       if (fault !== null && fault.text !== waiting) screen.line(`serve waits: ${fault.text}`);
       waiting = fault?.text ?? "";
       if (snapshot.tables.length === 0) return; // none is being taken
-      if (copied === undefined) screen.step("copying a snapshot of the tables");
-      copied = snapshot;
+      if (!copying) screen.step("copying a snapshot of the tables");
+      copying = true;
       screen.progress(snapshotBar(snapshot.tables));
     });
+    screen.keepProgress();
     screen.step(
       `ready: changes are streaming into ${this.config.SLUICE_DATA_DIR}/warehouse.duckdb`,
     );

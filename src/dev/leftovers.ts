@@ -4,6 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import { Fault } from "../errors.ts";
+import { FOLLOW_PARENT } from "../parent.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded_postgres.ts";
 import { commandOf, signal, waitUntilGone } from "./process.ts";
 
@@ -23,7 +24,7 @@ export class RunningFile implements AsyncDisposable {
 
   private constructor(private readonly path: string) {}
 
-  /** Refuses when another runs on the same data folder; ends what a killed one left behind. */
+  /** Refuses when another runs on the same data folder; waits for what a killed one left behind. */
   static async claim(dataDir: string, onStep: (step: string) => void): Promise<RunningFile> {
     const path = join(dataDir, "dev.json");
     const before = await readRunning(path);
@@ -34,7 +35,7 @@ export class RunningFile implements AsyncDisposable {
           "Stop it first, or give this one a SLUICE_DATA_DIR and a SLUICE_HTTP_ADDR of its own.",
       });
     }
-    for (const pid of before?.children ?? []) await endChild(pid, onStep);
+    for (const pid of before?.children ?? []) await waitForChild(pid, onStep);
     const file = new RunningFile(path);
     await Deno.mkdir(dirname(path), { recursive: true });
     await file.#write();
@@ -65,12 +66,18 @@ async function readRunning(path: string): Promise<Running | undefined> {
   }
 }
 
-async function endChild(pid: number, onStep: (step: string) => void): Promise<void> {
-  if (await waitUntilGone(pid, "main.ts", 0)) return;
+/**
+ * Waits for a child of an earlier run, which ends by itself since its parent is gone. It is never
+ * killed from here: after a restart of the machine its id may be another program's.
+ */
+async function waitForChild(pid: number, onStep: (step: string) => void): Promise<void> {
+  if (await waitUntilGone(pid, FOLLOW_PARENT, 0)) return;
   onStep(`waiting for process ${pid} of an earlier run to end`);
-  if (await waitUntilGone(pid, "main.ts", CHILD_MS)) return;
-  signal(pid, "SIGKILL");
-  await waitUntilGone(pid, "main.ts", CHILD_MS);
+  if (await waitUntilGone(pid, FOLLOW_PARENT, CHILD_MS)) return;
+  throw new Fault("usage", {
+    what: `process ${pid} of an earlier \`deno task dev\` does not end`,
+    todo: `See what it does, or end it by hand: kill -9 ${pid}`,
+  });
 }
 
 /**

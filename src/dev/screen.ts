@@ -11,6 +11,8 @@ export class Screen {
   readonly #started = performance.now();
   #inPlace = false;
   #plainAt = -Infinity;
+  /** Where there is no terminal: the progress that came too soon after the last. */
+  #unwritten: string | undefined;
 
   constructor(
     private readonly terminal = Deno.stdout.isTerminal(),
@@ -42,7 +44,16 @@ export class Screen {
     } else if (performance.now() - this.#plainAt >= PLAIN_MS) {
       this.#plainAt = performance.now();
       this.line(text);
-    }
+      this.#unwritten = undefined;
+    } else this.#unwritten = text;
+  }
+
+  /** The last progress stays on the screen, and what follows comes below it. */
+  keepProgress(): void {
+    if (this.#inPlace) this.write("\n");
+    else if (this.#unwritten !== undefined) this.line(this.#unwritten);
+    this.#inPlace = false;
+    this.#unwritten = undefined;
   }
 
   /** Only on a terminal: a line that the next one replaces. */

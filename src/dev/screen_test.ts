@@ -37,12 +37,20 @@ Deno.test("on a terminal a progress is replaced in place; elsewhere it is a line
   terminal.line("d");
   assert.equal(text, "\r\u001b[Ka\r\u001b[Kb\r\u001b[Kc\nd\n");
   text = "";
+  terminal.progress("a");
+  terminal.keepProgress();
+  terminal.line("b");
+  assert.equal(text, "\r\u001b[Ka\nb\n");
+  text = "";
   const plain = new Screen(false, write);
   plain.progress("a");
   plain.progress("b");
   plain.status("s");
   plain.line("c");
   assert.equal(text, "a\nc\n");
+  plain.keepProgress();
+  plain.keepProgress();
+  assert.equal(text, "a\nc\nb\n");
 });
 
 Deno.test("a child's JSON log line is shown as its message, other lines as they are", () => {

@@ -1,0 +1,61 @@
+/**
+ * `deno task bench <what>`: measures on this machine, prints a table, and writes JSON. Figures are
+ * ratios within one run: the peer is measured in the same minute, on the same rows.
+ */
+import { Fault } from "../src/errors.ts";
+import { benchSnapshot } from "./snapshot.ts";
+import { benchStream } from "./stream.ts";
+import type { BenchOptions, Row } from "./report.ts";
+import { report } from "./report.ts";
+import { parseArgs } from "node:util";
+
+const HELP = `Usage: deno task bench <what> [--rows N] [--total-mb N]
+
+  snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
+             COPY … TO STDOUT that the same client reads and throws away
+  stream     a backlog of changes from the write-ahead log, beside the bare stream
+
+  --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
+  --total-mb N   the memory budget (default 2048)
+`;
+
+const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
+  snapshot: benchSnapshot,
+  stream: benchStream,
+};
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals: [what] } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      rows: { type: "string" },
+      "total-mb": { type: "string", default: "2048" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help || what === undefined) {
+    console.log(HELP);
+    return values.help ? 0 : 2;
+  }
+  const bench = BENCHES[what];
+  if (bench === undefined) {
+    throw new Fault("usage", {
+      what: "there is no such bench",
+      received: what,
+      allowed: Object.keys(BENCHES).join(", "),
+    });
+  }
+  const rows = values.rows === undefined ? undefined : Number(values.rows);
+  await report(what, await bench({ rows, totalMb: Number(values["total-mb"]) }));
+  return 0;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    console.error(error instanceof Fault ? `bench: ${error.message}` : error);
+    Deno.exit(1);
+  }
+}

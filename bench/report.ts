@@ -1,0 +1,56 @@
+/** Prints a bench's rows as a table, and writes them as JSON with what they were measured on. */
+
+/** What every bench takes. */
+export interface BenchOptions {
+  rows?: number;
+  totalMb: number;
+}
+
+/** One line of the table. */
+export interface Row {
+  what: string;
+  rows: number;
+  seconds: number;
+  /** Greatest resident memory of the process seen while it ran, in MB; absent where not sampled. */
+  rssMb?: number;
+  /** A sentence on how it was measured. */
+  note: string;
+}
+
+/** Prints and writes; the last row is what the others are compared with. */
+export async function report(name: string, rows: Row[]): Promise<void> {
+  const base = rows.at(-1)!;
+  const rate = (row: Row) => row.rows / row.seconds;
+  console.table(Object.fromEntries(rows.map((row) => [row.what, {
+    rows: row.rows,
+    "s": row.seconds.toFixed(2),
+    "rows/s": Math.round(rate(row)),
+    [`of ${base.what}`]: (rate(row) / rate(base)).toFixed(2),
+    "RSS MB": row.rssMb ?? "",
+  }])));
+  for (const row of rows) console.log(`${row.what}: ${row.note}`);
+  const file = `dist/bench-${name}.json`;
+  await Deno.mkdir("dist", { recursive: true });
+  const machine = {
+    date: new Date().toISOString(),
+    cores: navigator.hardwareConcurrency,
+    memoryMb: Math.round(Deno.systemMemoryInfo().total / 1024 / 1024),
+    deno: Deno.version.deno,
+  };
+  await Deno.writeTextFile(file, JSON.stringify({ name, machine, rows }, null, 2) + "\n");
+  console.log(`Written to ${file}.`);
+}
+
+/** Samples the process's resident memory until disposed. */
+export class RssSampler implements Disposable {
+  maxMb = 0;
+  readonly #timer = setInterval(() => this.#sample(), 50);
+
+  #sample(): void {
+    this.maxMb = Math.max(this.maxMb, Math.round(Deno.memoryUsage().rss / 1024 / 1024));
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,87 @@
+/** What the benches share: a source, a pipeline in this process, and a folder for both. */
+import { Pool } from "../src/batch/pool.ts";
+import { planBudget } from "../src/budget.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/dev/embedded_postgres.ts";
+import { Pipeline } from "../src/pipeline.ts";
+import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
+import { PostgresSource } from "../src/source/postgres/postgres.ts";
+
+/** A PostgreSQL in a temporary folder, with a server's usual settings but for its size. */
+export async function benchServer(): Promise<EmbeddedPostgres & { folder: string }> {
+  const folder = await Deno.makeTempDir({ prefix: "sluice-bench-" });
+  await Deno.chmod(folder, 0o755);
+  const server = await startEmbeddedPostgres({
+    dataDir: `${folder}/postgres`,
+    settings: { shared_buffers: "512MB", max_wal_size: "4GB" },
+    onStep: (step) => console.log(step),
+  });
+  const stop = server.stop.bind(server);
+  return Object.assign(server, {
+    folder,
+    async [Symbol.asyncDispose]() {
+      await stop("immediate");
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
+
+/** A pipeline as `serve` makes it, and how to run it until a condition holds. */
+export class BenchPipeline {
+  readonly pipeline: Pipeline;
+  /** Changes applied so far. */
+  changes = 0;
+  #run: Promise<void> | undefined;
+
+  private constructor(
+    readonly warehouse: Warehouse,
+    private readonly source: PostgresSource,
+    private readonly pool: Pool,
+  ) {
+    this.pipeline = new Pipeline({
+      source,
+      sink: warehouse,
+      pool,
+      resnapshot: false,
+      idleCommitMs: 10_000,
+      onApplied: ({ tables }) => {
+        for (const { counts } of tables) {
+          for (const count of Object.values(counts)) this.changes += count;
+        }
+      },
+    });
+  }
+
+  static async open(url: string, dataDir: string, totalMb: number): Promise<BenchPipeline> {
+    const { areaBytes } = planBudget(totalMb);
+    const warehouse = await Warehouse.open({ dataDir, memoryBytes: areaBytes.managed });
+    const source = new PostgresSource({
+      url,
+      tables: ["public.*"],
+      publication: "sluice",
+      slot: "sluice",
+      snapshotConnections: 2,
+      statusIntervalMs: 5000,
+      messageBytesMax: areaBytes.network / 2,
+    });
+    return new BenchPipeline(warehouse, source, new Pool(areaBytes["task-off-heap"]));
+  }
+
+  /** Runs until `condition`; throws the pipeline's fault. */
+  async until(condition: () => boolean): Promise<void> {
+    this.#run ??= this.pipeline.run();
+    let failure: unknown;
+    this.#run.catch((error) => failure = error);
+    while (!condition()) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (failure !== undefined) throw failure;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.pipeline.stop();
+    await this.#run;
+    await this.source.close();
+    await this.warehouse.close();
+    this.pool[Symbol.dispose]();
+  }
+}
