@@ -19,11 +19,12 @@ const TRANSFERS = `
     WHERE kind <> 'clearing';
   CREATE INDEX ON w (n);
   CREATE PROCEDURE pg_temp.transfers(count int) LANGUAGE plpgsql AS $$
-  DECLARE a w; b w; m uuid; total int := (SELECT count(*) FROM w);
+  DECLARE a w; b w; m uuid; k int; total int := (SELECT count(*) FROM w);
   BEGIN
     FOR i IN 1..count LOOP
-      SELECT * INTO a FROM w WHERE n = 1 + (random() * (total - 1))::int;
-      SELECT * INTO b FROM w WHERE n = 1 + (random() * (total - 1))::int;
+      k := 1 + (random() * (total - 1))::int;
+      SELECT * INTO a FROM w WHERE n = k;
+      SELECT * INTO b FROM w WHERE n = 1 + k % total;
       CONTINUE WHEN a.id = b.id;
       m := gen_random_uuid();
       UPDATE wallets SET balance = balance + 1, version = version + 1, updated_at = now() WHERE id = a.id;

@@ -21,7 +21,7 @@ const log = logger("pipeline");
 /** Backoff between tries: doubled from the first to the last. */
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
-/** At the end of a source transaction, a batch this full is applied without waiting for more. */
+/** A batch this full is worth a sink that is idle; in the stream, at a transaction's end. */
 const FILL_ENOUGH = 0.5;
 
 /** What the pipeline is made of. */
@@ -210,7 +210,9 @@ export class Pipeline {
       while (rows.input.at < rows.input.end) {
         const stop: Stop = rows.decode(rows.input, await this.#batch());
         if (stop.kind === "fault") throw stop.fault;
-        if (stop.kind === "full") await this.#hand(null);
+        const isIdle = this.#applier.work === undefined;
+        const isEnough = isIdle && this.#filling!.fill >= FILL_ENOUGH;
+        if (stop.kind === "full" || isEnough) await this.#hand(null);
         if (this.#stopping) return;
       }
     }

@@ -79,6 +79,9 @@ export class Batch {
   #state: BatchState = "free";
   #front = 0;
   #back = 0;
+  /** The slab's address in memory, in two halves. */
+  #addressLow = 0;
+  #addressHigh = 0;
 
   constructor(private readonly slab: ArrayBuffer) {
     this.#look(slab);
@@ -122,7 +125,7 @@ export class Batch {
    * bytes in all. False: there is none, and nothing has changed.
    */
   reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
-    assert.equal(this.#state, "filling");
+    if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
     let segment = this.segments.get(layout);
     const last = segment?.chunks.at(-1);
     const front = this.#front;
@@ -187,11 +190,7 @@ export class Batch {
     this.bytes[bit] &= ~(1 << (row & 7));
     if (isString) {
       const at = (chunk.data[column] + row * 16) >> 2;
-      this.ints[at] =
-        this.ints[at + 1] =
-        this.ints[at + 2] =
-        this.ints[at + 3] =
-          0;
+      this.ints.fill(0, at, at + 4);
     }
   }
 
@@ -209,14 +208,16 @@ export class Batch {
     const at = head >> 2;
     this.ints[at] = length;
     if (length <= INLINE_BYTES_MAX) {
-      this.ints[at + 1] = this.ints[at + 2] = this.ints[at + 3] = 0;
+      this.ints[at + 1] = 0;
+      this.ints[at + 2] = 0;
+      this.ints[at + 3] = 0;
       for (let i = 0; i < length; i++) this.bytes[head + 4 + i] = source[start + i];
       return;
     }
     const to = this.takeBytes(length);
-    if (length < 64) { for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i]; }
-    else this.bytes.set(source.subarray(start, end), to);
-    this.ints[at + 2] = to;
+    if (length >= 64) this.bytes.set(source.subarray(start, end), to);
+    else for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i];
+    this.#putPointer(at, to);
   }
 
   /**
@@ -225,7 +226,8 @@ export class Batch {
    */
   takeBytes(length: number): number {
     this.#back -= length;
-    assert(this.#back >= this.#front, "a row wrote more than it had reserved");
+    // Not by `assert`: this runs for every long string.
+    if (this.#back < this.#front) assert.fail("a row wrote more than it had reserved");
     return this.#back;
   }
 
@@ -237,7 +239,27 @@ export class Batch {
     }
     const at = (chunk.data[column] + row * 16) >> 2;
     this.ints[at] = length;
-    this.ints[at + 2] = offset;
+    this.#putPointer(at, offset);
+  }
+
+  /** The bytes of the string whose head is at byte offset `head`, for a message. */
+  stringAt(head: number): Uint8Array {
+    const at = head >> 2;
+    const length = this.ints[at];
+    if (length <= INLINE_BYTES_MAX) return this.bytes.subarray(head + 4, head + 4 + length);
+    const low = (this.ints[at + 2] >>> 0) - this.#addressLow;
+    const offset = low < 0 ? low + 0x1_0000_0000 : low;
+    return this.bytes.subarray(offset, offset + length);
+  }
+
+  /** Completes a string's head (at index `at` of `ints`) for the bytes at `offset`. */
+  #putPointer(at: number, offset: number): void {
+    const { bytes, ints } = this;
+    ints[at + 1] = bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 |
+      bytes[offset + 3] << 24;
+    const low = this.#addressLow + offset;
+    ints[at + 2] = low;
+    ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
   }
 
   /** Bookmark of the string area, for {@linkcode abandonRow}. */
@@ -326,6 +348,9 @@ export class Batch {
     this.ints = new Int32Array(slab);
     this.floats = new Float32Array(slab);
     this.doubles = new Float64Array(slab);
+    const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.bytes));
+    this.#addressLow = Number(BigInt(address) & 0xffff_ffffn);
+    this.#addressHigh = Number(BigInt(address) >> 32n);
     this.#front = 0;
     this.#back = slab.byteLength;
   }

@@ -35,11 +35,7 @@ function shown(batch: Batch, chunk: Chunk, index: number, layout: TableLayout): 
   const { width, isString } = layout.columns[at];
   const from = chunk.data[at] + chunk.rows * width;
   const { kind } = layout.table.columns[index].type;
-  if (isString) {
-    const length = batch.ints[from >> 2];
-    const start = length <= 12 ? from + 4 : batch.ints[(from >> 2) + 2];
-    return JSON.stringify(new TextDecoder().decode(batch.bytes.subarray(start, start + length)));
-  }
+  if (isString) return JSON.stringify(new TextDecoder().decode(batch.stringAt(from)));
   const bytes = batch.bytes.slice(from, from + width).reverse();
   if (kind === "uuid") {
     bytes[0] ^= 0x80;

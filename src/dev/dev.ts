@@ -9,9 +9,9 @@ import { Child, ChildFailure } from "./child.ts";
 import { examples } from "./examples.ts";
 import { GENERATE_FLAGS, SERVE_FLAGS } from "./flags.ts";
 import { RunningFile, startPostgres } from "./leftovers.ts";
-import { claimAddress } from "./port.ts";
-import { getChanges, getReadiness, pause, waitUntilReady } from "./readiness.ts";
-import { count, readable, Screen, snapshotBar } from "./screen.ts";
+import { claimAddress, isLoopback } from "./port.ts";
+import { getChanges, getReadiness, pause, type Readiness, waitUntilReady } from "./readiness.ts";
+import { count, readable, Screen } from "./screen.ts";
 import { needsSeed, SEED_ARGS, TRAFFIC_ARGS } from "./traffic.ts";
 
 const STATUS_MS = 1000;
@@ -24,6 +24,7 @@ class Dev {
   /** Ended in reverse order: traffic, then serve, then PostgreSQL, then the file that names them. */
   readonly #started = new AsyncDisposableStack();
   #running!: RunningFile;
+  #waiting: string | undefined;
 
   constructor(private readonly config: Config) {}
 
@@ -38,6 +39,7 @@ class Dev {
       // What fails while we are being stopped, fails because of it.
       if (!this.#stopping.signal.aborted) code = this.#complain(error);
     }
+    this.#screen.snapshotEnded();
     try {
       await this.#started.disposeAsync();
     } catch (error) {
@@ -62,22 +64,14 @@ class Dev {
 
     const env = { SLUICE_DATABASE_URL: url, SLUICE_HTTP_ADDR: address };
     step(`starting \`serve\` on ${base}`);
-    const serve = await this.#child("serve", SERVE_FLAGS, [], env);
-    const parts = [serve.failure()];
+    const children = [await this.#child("serve", SERVE_FLAGS, [], env)];
     if (given === undefined) {
       step("starting live traffic");
-      const traffic = await this.#child("generate", GENERATE_FLAGS, TRAFFIC_ARGS, env);
-      parts.push(traffic.failure());
+      children.push(await this.#child("generate", GENERATE_FLAGS, TRAFFIC_ARGS, env));
     }
-    const stopped = new Promise<void>((resolve) => {
-      if (this.#stopping.signal.aborted) resolve();
-      this.#stopping.signal.addEventListener("abort", () => resolve());
-    });
-    await Promise.race([
-      ...parts,
-      stopped,
-      this.#show(base, given === undefined ? url : undefined),
-    ]);
+    const failures = children.map((child) => child.failure());
+    const ours = given === undefined ? url : undefined;
+    await Promise.race([...failures, this.#stopped(), this.#show(base, ours)]);
   }
 
   /** Resolves when it is told to stop. */
@@ -139,17 +133,11 @@ class Dev {
   async #show(base: string, url: string | undefined): Promise<void> {
     const { signal } = this.#stopping;
     const screen = this.#screen;
-    let waiting = "";
-    let copying = false;
-    await waitUntilReady(base, signal, ({ snapshot, waiting: fault }) => {
-      if (fault !== null && fault.text !== waiting) screen.line(`serve waits: ${fault.text}`);
-      waiting = fault?.text ?? "";
-      if (snapshot.tables.length === 0) return; // none is being taken
-      if (!copying) screen.step("copying a snapshot of the tables");
-      copying = true;
-      screen.progress(snapshotBar(snapshot.tables));
+    await waitUntilReady(base, signal, ({ snapshot, waiting }) => {
+      this.#tellWaiting(waiting);
+      if (snapshot.tables.length > 0) screen.snapshot(snapshot.tables);
     });
-    screen.keepProgress();
+    screen.snapshotEnded((await getChanges(base))?.copied);
     screen.step(
       `ready: changes are streaming into ${this.config.SLUICE_DATA_DIR}/warehouse.duckdb`,
     );
@@ -158,18 +146,29 @@ class Dev {
     while (!signal.aborted) {
       const [changes, readiness] = await Promise.all([getChanges(base), getReadiness(base)]);
       if (changes !== undefined && readiness !== undefined && !signal.aborted) {
+        this.#tellWaiting(readiness.waiting);
         const lag = readiness.lag_seconds?.toFixed(1) ?? "?";
-        screen.status(`          ${count(changes)} changes since the start, ${lag} s behind`);
+        screen.status(`${count(changes.streamed)} changes since the start, ${lag} s behind`);
       }
       await pause(STATUS_MS, signal);
     }
   }
 
+  /** What `serve` waits out, once each time that it begins to wait. */
+  #tellWaiting(fault: Readiness["waiting"]): void {
+    if (fault !== null && fault.text !== this.#waiting) {
+      this.#screen.line(`serve waits: ${fault.text}`);
+    }
+    this.#waiting = fault?.text;
+  }
+
   async #firstChange(base: string): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const changes = await getChanges(base) ?? 0;
-      if (changes > 0) return this.#screen.step(`the first ${count(changes)} changes have arrived`);
+      const streamed = (await getChanges(base))?.streamed ?? 0;
+      if (streamed > 0) {
+        return this.#screen.step(`the first ${count(streamed)} changes have arrived`);
+      }
       await pause(FIRST_CHANGE_POLL_MS, signal);
     }
   }
@@ -180,7 +179,8 @@ class Dev {
     const say = line.bind(this.#screen);
     say();
     say(`Sluice answers on ${base}. Try, in another terminal:`);
-    for (const { what, curl } of examples(base, url !== undefined)) {
+    const bank = url !== undefined && this.config.SLUICE_TABLES.includes("public.*");
+    for (const { what, curl } of examples(base, bank, isLoopback(this.config.SLUICE_HTTP_ADDR))) {
       say();
       say(`  # ${what}`);
       say(`  ${curl}`);
@@ -193,6 +193,7 @@ class Dev {
 
   /** Prints what is wrong. Returns the exit code. */
   #complain(error: unknown): number {
+    this.#screen.snapshotEnded();
     this.#screen.line();
     if (error instanceof Fault || error instanceof ChildFailure) {
       this.#screen.line(`error: ${error.message}`);

@@ -14,6 +14,12 @@ export function claimAddress(address: string): { address: string; base: string }
   return { address: `${host}:${free}`, base: `http://${reachable}:${free}` };
 }
 
+/** Whether only this machine can reach `address`: then, and only then, `POST /v1/sql` is served. */
+export function isLoopback(address: string): boolean {
+  const { hostname } = parseHttpAddr(address)!; // checked by readConfig
+  return hostname === "localhost" || hostname === "::1" || /^127(\.\d+){3}$/.test(hostname);
+}
+
 function listen(hostname: string, port: number, address: string): number {
   try {
     using listener = Deno.listen({ hostname, port });

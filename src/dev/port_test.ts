@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Fault } from "../errors.ts";
-import { claimAddress } from "./port.ts";
+import { claimAddress, isLoopback } from "./port.ts";
 
 Deno.test("a taken port is a fault that says how to choose another", () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -29,4 +29,13 @@ Deno.test("an address of another machine is a fault, not a stack trace", () => {
     assert.match(error.message, /cannot be listened on: received 192\.0\.2\.1:8080/);
     return true;
   });
+});
+
+Deno.test("only loopback addresses are loopback", () => {
+  for (const yes of ["127.0.0.1:0", "127.9.9.9:1", "localhost:80", "[::1]:8080"]) {
+    assert.equal(isLoopback(yes), true, yes);
+  }
+  for (const no of ["0.0.0.0:80", "[::]:80", "example.org:80", "127.0.0.1.example.org:80"]) {
+    assert.equal(isLoopback(no), false, no);
+  }
 });

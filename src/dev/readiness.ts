@@ -45,23 +45,31 @@ export async function getReadiness(base: string): Promise<Readiness | undefined>
   }
 }
 
-/** Changes applied since `serve` started, snapshot rows aside; undefined while nobody listens. */
-export async function getChanges(base: string): Promise<number | undefined> {
+/** Rows that were applied since `serve` started. */
+export interface Changes {
+  /** By the snapshot. */
+  copied: number;
+  /** By streaming. */
+  streamed: number;
+}
+
+/** Asks for them; undefined while nobody listens. */
+export async function getChanges(base: string): Promise<Changes | undefined> {
   try {
     const response = await fetch(`${base}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    return streamedChanges(await response.text());
+    return parseChanges(await response.text());
   } catch {
     return undefined;
   }
 }
 
-/** The sum of `sluice_changes_total` over all tables and ops but `r`, the snapshot's. */
-export function streamedChanges(metrics: string): number {
-  let total = 0;
+/** The sums of `sluice_changes_total` over all tables; the op `r` is the snapshot's. */
+export function parseChanges(metrics: string): Changes {
+  const changes = { copied: 0, streamed: 0 };
   for (const [, labels, value] of metrics.matchAll(/^sluice_changes_total\{(.*)\} (\S+)/gm)) {
-    if (!labels.includes('op="r"')) total += Number(value);
+    changes[labels.includes('op="r"') ? "copied" : "streamed"] += Number(value);
   }
-  return total;
+  return changes;
 }
 
 /** Waits `ms`, or until `signal` is aborted. */

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { pause, streamedChanges, waitUntilReady } from "./readiness.ts";
+import { parseChanges, pause, waitUntilReady } from "./readiness.ts";
 
-Deno.test("changes are counted over tables and ops, the snapshot's aside", () => {
+Deno.test("changes are counted over tables and ops, the snapshot's apart", () => {
   const metrics = `# TYPE sluice_changes_total counter
 sluice_changes_total{table="public.users",op="r"} 500
 sluice_changes_total{table="public.users",op="u"} 2
 sluice_changes_total{op="c",table="public.wallets"} 1e3
 sluice_lag_seconds 0
 `;
-  assert.equal(streamedChanges(metrics), 1002);
-  assert.equal(streamedChanges(""), 0);
+  assert.deepEqual(parseChanges(metrics), { copied: 500, streamed: 1002 });
+  assert.deepEqual(parseChanges(""), { copied: 0, streamed: 0 });
 });
 
 Deno.test("waiting goes on while nobody listens, and ends when it is told to stop", async () => {

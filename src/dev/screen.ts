@@ -1,85 +1,72 @@
-/** What `deno task dev` prints: steps, one line that changes in place, and complaints. */
+/** What `deno task dev` prints: steps, a bar for the snapshot, and a line that changes in place. */
+import process from "node:process";
+import { type ProgressBar, progressBar, type ProgressOutput } from "../progress.ts";
 import type { SnapshotTable } from "./readiness.ts";
 
-const BAR_WIDTH = 30;
+const INDENT = "          ";
 
-/** How often a progress is printed where a line can't change in place. */
-const PLAIN_MS = 2000;
-
-/** Writes to the terminal, or plain lines when there is none. */
+/** Writes to a terminal, or plain lines where there is none. */
 export class Screen {
   readonly #started = performance.now();
+  #bar: ProgressBar | undefined;
+  /** The last line was written to be replaced. */
   #inPlace = false;
-  #plainAt = -Infinity;
-  /** Where there is no terminal: the progress that came too soon after the last. */
-  #unwritten: string | undefined;
 
-  constructor(
-    private readonly terminal = Deno.stdout.isTerminal(),
-    private readonly write = (text: string) => {
-      Deno.stdout.writeSync(new TextEncoder().encode(text));
-    },
-  ) {}
+  constructor(private readonly output: ProgressOutput = process.stdout) {}
 
-  /** Seconds since the start, as text. */
-  get seconds(): string {
-    return ((performance.now() - this.#started) / 1000).toFixed(1);
-  }
-
-  /** A step, with the time since the start before it. */
+  /** A step, with the seconds since the start before it. */
   step(text: string): void {
-    this.line(`${this.seconds.padStart(6)} s  ${text}`);
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(1);
+    this.line(`${seconds.padStart(6)} s  ${text}`);
   }
 
   line(text = ""): void {
-    this.write(`${this.#inPlace ? "\r\u001b[K" : ""}${text}\n`);
+    if (this.#bar !== undefined) return this.#bar.note(text);
+    this.output.write(`${this.#inPlace ? "\r\u001b[K" : ""}${text}\n`);
     this.#inPlace = false;
   }
 
-  /** A line that the next one replaces; where there is no terminal, now and then a line. */
-  progress(text: string): void {
-    if (this.terminal) {
-      this.write(`\r\u001b[K${text}`);
-      this.#inPlace = true;
-    } else if (performance.now() - this.#plainAt >= PLAIN_MS) {
-      this.#plainAt = performance.now();
-      this.line(text);
-      this.#unwritten = undefined;
-    } else this.#unwritten = text;
-  }
-
-  /** The last progress stays on the screen, and what follows comes below it. */
-  keepProgress(): void {
-    if (this.#inPlace) this.write("\n");
-    else if (this.#unwritten !== undefined) this.line(this.#unwritten);
-    this.#inPlace = false;
-    this.#unwritten = undefined;
-  }
-
-  /** Only on a terminal: a line that the next one replaces. */
+  /** A line that the next one replaces. Only on a terminal. */
   status(text: string): void {
-    if (this.terminal) this.progress(text);
+    if (!this.output.isTTY || this.#bar !== undefined) return;
+    this.output.write(`\r\u001b[K${INDENT}${text}`);
+    this.#inPlace = true;
+  }
+
+  /** Shows how far the snapshot is; the first time, that there is one. */
+  snapshot(tables: readonly SnapshotTable[]): void {
+    if (this.#bar === undefined) {
+      this.step(`copying a snapshot of ${tables.length} tables`);
+      this.#bar = progressBar(`${INDENT}snapshot`, 0, { unit: "rows", output: this.output });
+    }
+    const { rows, total } = snapshotRows(tables);
+    this.#bar.total(total);
+    this.#bar.update(rows);
+  }
+
+  /** Ends the snapshot's bar, if there is one, with `rows` copied in all, if that is known. */
+  snapshotEnded(rows?: number): void {
+    if (rows !== undefined) {
+      this.#bar?.total(rows);
+      this.#bar?.update(rows);
+    }
+    this.#bar?.stop();
+    this.#bar = undefined;
   }
 }
 
-/** `[#####-----] 50 %  1,000 of ~2,000 rows, 2 of 5 tables` */
-export function snapshotBar(tables: readonly SnapshotTable[]): string {
-  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-  const estimated = tables.reduce(
-    // The planner's guess may be too low, and it is none at all before the first ANALYZE.
-    (sum, table) =>
-      sum + (table.done ? table.rows : Math.max(table.rows, table.rows_estimated ?? 0)),
-    0,
-  );
-  const done = tables.filter((table) => table.done).length;
-  const all = tables.length > 0 && done === tables.length;
-  const share = all ? 1 : estimated === 0 ? 0 : Math.min(rows / estimated, 0.99);
-  const bar = "#".repeat(Math.floor(share * BAR_WIDTH)).padEnd(BAR_WIDTH, "-");
-  const percent = `${Math.floor(share * 100)} %`.padStart(5);
-  const total = all || estimated <= rows ? "" : ` of ~${count(estimated)}`;
-  return `          [${bar}] ${percent}  ${
-    count(rows)
-  }${total} rows, ${done} of ${tables.length} tables`;
+/**
+ * Rows copied, and rows in all as far as the planner knows; 0 when it knows of too few. Its guess
+ * may be too low, and it has none before the first ANALYZE.
+ */
+export function snapshotRows(tables: readonly SnapshotTable[]): { rows: number; total: number } {
+  let [rows, total] = [0, 0];
+  for (const table of tables) {
+    rows += table.rows;
+    total += table.done ? table.rows : Math.max(table.rows, table.rows_estimated ?? 0);
+  }
+  const done = tables.every((table) => table.done);
+  return { rows, total: total > rows || done ? total : 0 };
 }
 
 /** `1234567` as `1,234,567`. */

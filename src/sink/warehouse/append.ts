@@ -1,11 +1,10 @@
 /**
- * Hands a batch's columns to DuckDB: one copy a column and chunk, then one call for each string
- * that is longer than 12 bytes. Synchronous, since DuckDB's appender is.
+ * Hands a batch's columns to DuckDB: one copy a column and chunk. Synchronous, since DuckDB's
+ * appender is; when it returns, DuckDB has copied what the strings' heads point to.
  */
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import type { Batch, Chunk, Segment } from "../../batch/batch.ts";
-import { INLINE_BYTES_MAX, STRING_HEAD_BYTES } from "../../batch/column.ts";
 
 /** Appends all rows of `segment` to the temporary table `name`, in order. */
 export async function appendSegment(
@@ -39,20 +38,6 @@ function appendChunk(
     duckdb.vector_ensure_validity_writable(vector); // before the mask is copied
     duckdb.copy_data_to_vector_validity(vector, 0, slab, chunk.validity[i], bitBytes);
     duckdb.copy_data_to_vector(vector, 0, slab, chunk.data[i], chunk.rows * column.width);
-    if (column.isString) assignLongStrings(vector, batch, chunk, i);
   });
   appender.appendDataChunk(target);
-}
-
-function assignLongStrings(vector: duckdb.Vector, batch: Batch, chunk: Chunk, column: number) {
-  const { bytes, ints } = batch;
-  const heads = chunk.data[column] >> 2;
-  for (let row = 0; row < chunk.rows; row++) {
-    const head = heads + row * (STRING_HEAD_BYTES >> 2);
-    const length = ints[head];
-    if (length <= INLINE_BYTES_MAX) continue;
-    const from = ints[head + 2];
-    const value = bytes.subarray(from, from + length);
-    duckdb.vector_assign_string_element_len(vector, row, value);
-  }
 }
