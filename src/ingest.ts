@@ -40,7 +40,7 @@ class Ingest {
   readonly #ahead: { atMs: number; serverLsn: number }[] = [];
   #silentSinceMs: number | null = null;
   #duckdbBytes = 0;
-  #timers: ReturnType<typeof setInterval>[] = [];
+  readonly #isOver = Promise.withResolvers<void>();
   readonly #asked = new Map<number, AbortController>();
 
   private constructor(
@@ -139,6 +139,19 @@ class Ingest {
       deadLetters: 0,
     };
     port.postMessage({ kind: "status", status });
+  }
+
+  /** One look after the other until the run is over. */
+  async #keepLooking(): Promise<void> {
+    let isOver = false;
+    void this.#isOver.promise.then(() => isOver = true);
+    while (!isOver) {
+      await Promise.race([this.#look(), this.#isOver.promise]);
+      const pause = Promise.withResolvers<void>();
+      const timer = setTimeout(pause.resolve, LOOK_MS);
+      await Promise.race([pause.promise, this.#isOver.promise]);
+      clearTimeout(timer);
+    }
   }
 
   /** Looks at what only asking tells: the server's WAL, DuckDB's memory. */

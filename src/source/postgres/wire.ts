@@ -51,7 +51,7 @@ export class Wire {
    * Takes over the connection of an idle client; `client` must not be used any more but to end it.
    * A message of over `messageBytesMax` is refused.
    */
-  constructor(private readonly client: pg.Client, private readonly messageBytesMax: number) {
+  constructor(client: pg.Client, private readonly messageBytesMax: number) {
     this.#where = whereOf(client);
     this.#socket = (client as unknown as { connection: { stream: Socket } }).connection.stream;
     this.#socket.removeAllListeners("data");
@@ -109,14 +109,13 @@ export class Wire {
     }
   }
 
-  /** Cuts the connection. */
+  /** Ends the connection, after what was sent: the last status may be on its way. */
   close(): void {
     this.#failure ??= new Fault("connection", { what: "the connection was closed by Sluice" });
-    this.#socket.destroy();
+    this.#socket.end(() => this.#socket.destroy());
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#wake?.();
-    void this.client.end().catch(() => {}); // it is gone already; pg only has to forget it
   }
 
   /** The next run of whole messages in the buffer, if there is one. */
