@@ -1,5 +1,6 @@
 /** argv → serve | generate | check; nothing else. */
 import { Fault, toFaultData } from "./src/errors.ts";
+import { followParent } from "./src/parent.ts";
 import { VERSION } from "./src/version.ts";
 
 const HELP = `Sluice ${VERSION}: keeps an embedded warehouse equal to a PostgreSQL database.
@@ -49,4 +50,4 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(followParent(Deno.args)));

@@ -4,6 +4,8 @@ import { planBudget } from "../src/budget.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/dev/embedded_postgres.ts";
 import { Pipeline } from "../src/pipeline.ts";
 import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
+import { connect } from "../src/source/postgres/connect.ts";
+import { postgresCodec } from "../src/decode/codec.ts";
 import { PostgresSource } from "../src/source/postgres/postgres.ts";
 
 /** A PostgreSQL in a temporary folder, with a server's usual settings but for its size. */
@@ -23,6 +25,14 @@ export async function benchServer(): Promise<EmbeddedPostgres & { folder: string
       await Deno.remove(folder, { recursive: true });
     },
   });
+}
+
+/** Lets the server finish what a load leaves behind, so that it doesn't share the measurement. */
+export async function settle(url: string): Promise<void> {
+  const sql = await connect(url);
+  await sql.query("VACUUM ANALYZE");
+  await sql.query("CHECKPOINT");
+  await sql.end();
 }
 
 /** A pipeline as `serve` makes it, and how to run it until a condition holds. */
@@ -62,7 +72,7 @@ export class BenchPipeline {
       snapshotConnections: 2,
       statusIntervalMs: 5000,
       messageBytesMax: areaBytes.network / 2,
-    });
+    }, postgresCodec);
     return new BenchPipeline(warehouse, source, new Pool(areaBytes["task-off-heap"]));
   }
 

@@ -7,7 +7,7 @@ import { progressBar } from "../src/progress.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { Wire } from "../src/source/postgres/wire.ts";
 import { type BenchOptions, type Row, RssSampler } from "./report.ts";
-import { BenchPipeline, benchServer } from "./setup.ts";
+import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -17,6 +17,7 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
     using bar = progressBar("loading transactions", rows, { unit: "rows" });
     await loadBulk(server.url(), { transactions: rows, onProgress: (n) => bar.update(n) });
   }
+  await settle(server.url());
   const bareFirst = await bareCopy(server.url());
   using rss = new RssSampler();
   const pipeline = await BenchPipeline.open(server.url(), `${server.folder}/data`, totalMb);
@@ -60,7 +61,7 @@ async function bareCopy(url: string): Promise<{ rows: number; seconds: number }>
   for (const table of tables) {
     const name = `${identifier(table.schema)}.${identifier(table.name)}`;
     wire.query(
-      `COPY (SELECT ${copyColumns(table, identifier)} FROM ${name}) TO STDOUT (FORMAT binary)`,
+      `COPY (SELECT ${copyColumns(table)} FROM ${name}) TO STDOUT (FORMAT binary)`,
     );
     for (let done = false; !done;) {
       const incoming = await wire.read();

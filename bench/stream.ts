@@ -7,7 +7,7 @@ import { PostgresStream } from "../src/source/postgres/stream.ts";
 import { Wire } from "../src/source/postgres/wire.ts";
 import { parseLsn } from "../src/source/position.ts";
 import { type BenchOptions, type Row, RssSampler } from "./report.ts";
-import { BenchPipeline, benchServer } from "./setup.ts";
+import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 /** Changes of one transfer below: two updates, two transactions, a notification. */
@@ -42,6 +42,7 @@ export async function benchStream({ rows = 600_000, totalMb }: BenchOptions): Pr
   await using server = await benchServer();
   console.log("loading 200,000 transactions");
   await loadBulk(server.url(), { transactions: 200_000 });
+  await settle(server.url());
   const dataDir = `${server.folder}/data`;
   const first = await BenchPipeline.open(server.url(), dataDir, totalMb);
   await first.until(() => first.pipeline.status().phase === "streaming");

@@ -3,6 +3,7 @@
  * indexes are dropped before and made again after, in that same transaction: keeping them row by
  * row would take many times as long.
  */
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -34,7 +35,7 @@ export interface BulkOptions {
   readonly onProgress?: (transactions: number) => void;
   /** Is told each step before it starts. */
   readonly onStep?: (step: string) => void;
-  /** Ends the load, which leaves nothing behind. */
+  /** Ends the load with {@linkcode Interrupted}. */
   readonly signal?: AbortSignal;
 }
 
@@ -59,7 +60,10 @@ const AHEAD_BYTES = 2 * 1024 * 1024;
 /** This share of the old notifications has been read. */
 const READ_SHARE = 0.95;
 
-/** Loads a history into an empty bank. Throws a `Fault`, `usage` when the bank is not empty. */
+/**
+ * Loads a history into an empty bank. Throws a `Fault` (`usage` when the bank is not empty), or
+ * {@linkcode Interrupted}.
+ */
 export async function loadBulk(url: string, options: BulkOptions): Promise<BulkResult> {
   const client = await open(url);
   const started = performance.now();
@@ -74,7 +78,7 @@ export async function loadBulk(url: string, options: BulkOptions): Promise<BulkR
     const rows = await new Load(client, options).run();
     return { rows, elapsedMs: performance.now() - started };
   } catch (error) {
-    throw faultOf(error, client, "loading in bulk");
+    throw error instanceof Interrupted ? error : faultOf(error, client, "loading in bulk");
   } finally {
     await close(client);
   }
@@ -96,6 +100,7 @@ class Load {
   };
 
   constructor(private readonly client: pg.Client, private readonly options: BulkOptions) {
+    assert((options.users ?? 0) <= BULK_USERS_MAX, `at most ${BULK_USERS_MAX} users`);
     this.#random = new Random(options.seed ?? 42, "bulk");
   }
 
@@ -159,7 +164,7 @@ class Load {
     }
   }
 
-  /** Wallets come last, when their balances are known. Each leg counts as a version. */
+  /** Wallets come last, when their balances are known. */
   async #writeWallets(): Promise<void> {
     await this.#copy(
       "wallets",
@@ -223,8 +228,7 @@ class Load {
   }
 
   #throwIfAborted(): void {
-    if (!this.options.signal?.aborted) return;
-    throw new Interrupted();
+    if (this.options.signal?.aborted) throw new Interrupted();
   }
 }
 

@@ -8,11 +8,12 @@
  * wallet of their currency, and card payments go to it.
  */
 import { literal } from "../src/catalog/catalog.ts";
-import { type Bank, money, type Movement, type Wallet } from "./bank.ts";
+import { type Bank, money, type Wallet } from "./bank.ts";
 import { type Clock, timestamp } from "./clock.ts";
+import { accountNumber, insert, Ledger, touch } from "./ledger.ts";
 import type { Country, People } from "./people.ts";
 import type { Random } from "./random.ts";
-import type { Change, Insert, Row, TableName, Touch, Value } from "./tables.ts";
+import type { Change, TableName, Value } from "./tables.ts";
 
 /** How often each kind is chosen, in parts of their sum. */
 const WEIGHTS = {
@@ -31,9 +32,6 @@ const WEIGHTS = {
 /** Kinds of transactions; `open_bank` is the first of all. */
 export type Kind = keyof typeof WEIGHTS | "open_bank";
 
-/** Money moves in these. */
-type MoneyKind = "transfer" | "card_payment" | "deposit" | "reversal";
-
 /** One source transaction. */
 export interface Scenario {
   readonly kind: Kind;
@@ -49,12 +47,16 @@ const TAGS = ["student", "premium", "salary", "joint", "newsletter", "traveller"
 
 /** Thinks up transactions, one after the other. */
 export class Teller {
+  readonly #ledger: Ledger;
+
   constructor(
     private readonly bank: Bank,
     private readonly random: Random,
     private readonly people: People,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.#ledger = new Ledger(bank, random, people);
+  }
 
   /** The next transaction of everyday business. */
   next(): Scenario {
@@ -89,7 +91,11 @@ export class Teller {
     if (missing.length === 0) return undefined;
     const at = timestamp(this.clock.next());
     const changes = missing.map((currency) =>
-      this.#openWallet(null, "clearing", `Clearing ${currency}`, currency, "", at)
+      this.#ledger.openWallet(
+        "clearing",
+        { userId: null, owner: `Clearing ${currency}`, currency, locale: "" },
+        at,
+      )
     );
     return { kind: "open_bank", changes, proof: present(changes[0]) };
   }
@@ -117,16 +123,17 @@ export class Teller {
       created_at: at,
       updated_at: at,
     });
+    const { currency, locale } = country;
+    const holder = { userId: id, owner: person.name, currency, locale };
     const changes: Change[] = [
       user,
-      this.#openWallet(id, "current", person.name, country.currency, country.locale, at),
+      this.#ledger.openWallet("current", holder, at),
     ];
     if (random.chance(SAVINGS_SHARE)) {
-      changes.push(
-        this.#openWallet(id, "savings", person.name, country.currency, country.locale, at),
-      );
+      changes.push(this.#ledger.openWallet("savings", holder, at));
     }
-    changes.push(this.#notify(id, null, "welcome", fillIn(country.welcome, person.name), {}, at));
+    const text = fillIn(country.welcome, person.name);
+    changes.push(this.#ledger.notify("welcome", id, { text }, at));
     return { kind: "sign_up", changes, proof: present(user) };
   }
 
@@ -140,13 +147,13 @@ export class Teller {
     if (to === from || cents > from.cents) return this.deposit(from);
     const at = timestamp(this.clock.next());
     const note = this.random.pick(country.notes);
-    const { movement, changes } = this.#move("transfer", from, to, cents, at, {
+    const { movement, changes } = this.#ledger.move("transfer", { from, to, cents }, {
       description: note,
       metadata: {
         channel: this.random.pick(["app", "web", "standing_order"]),
         ip: `203.0.113.${this.random.whole(1, 254)}`,
       },
-    });
+    }, at);
     if (to.userId !== from.userId) {
       const text = fillIn(
         this.people.country(to.locale).moneyIn,
@@ -155,7 +162,9 @@ export class Teller {
         from.currency,
       );
       const payload = { amount: money(cents), currency: from.currency, note };
-      changes.push(this.#notify(to.userId!, movement.toLeg, "money_in", text, payload, at));
+      changes.push(
+        this.#ledger.notify("money_in", to.userId!, { text, payload, leg: movement.toLeg }, at),
+      );
     }
     return { kind: "transfer", changes, proof: present(changes[0]) };
   }
@@ -168,27 +177,31 @@ export class Teller {
     if (cents > from.cents) return this.deposit(from);
     const at = timestamp(this.clock.next());
     const shop = this.random.pick(country.shops);
-    const { movement, changes } = this.#move(
-      "card_payment",
+    const { movement, changes } = this.#ledger.move("card_payment", {
       from,
-      this.#clearing(from),
+      to: this.#clearing(from),
       cents,
-      at,
-      {
-        description: shop,
-        merchant: shop,
-        metadata: {
-          card: `**** ${this.random.digits(4)}`,
-          mcc: this.random.pick(["5411", "5812", "5541", "4111", "5999"]),
-          city: this.random.pick(country.cities),
-          contactless: this.random.chance(0.8),
-        },
+    }, {
+      description: shop,
+      merchant: shop,
+      metadata: {
+        card: `**** ${this.random.digits(4)}`,
+        mcc: this.random.pick(["5411", "5812", "5541", "4111", "5999"]),
+        city: this.random.pick(country.cities),
+        contactless: this.random.chance(0.8),
       },
-    );
+    }, at);
     if (this.random.chance(0.4)) {
       const text = fillIn(country.moneyOut, shop, cents, from.currency);
       const payload = { amount: money(-cents), currency: from.currency, shop };
-      changes.push(this.#notify(from.userId!, movement.fromLeg, "money_out", text, payload, at));
+      changes.push(
+        this.#ledger.notify(
+          "money_out",
+          from.userId!,
+          { text, payload, leg: movement.fromLeg },
+          at,
+        ),
+      );
     }
     return { kind: "card_payment", changes, proof: present(changes[0]) };
   }
@@ -199,13 +212,19 @@ export class Teller {
     const cents = this.#amount(country, 900, 0.5);
     const at = timestamp(this.clock.next());
     const employer = this.random.pick(country.shops);
-    const { movement, changes } = this.#move("deposit", this.#clearing(to), to, cents, at, {
+    const { movement, changes } = this.#ledger.move("deposit", {
+      from: this.#clearing(to),
+      to,
+      cents,
+    }, {
       description: country.salary,
       metadata: { channel: "bank_transfer", originator: employer },
-    });
+    }, at);
     const text = fillIn(country.moneyIn, employer, cents, to.currency);
     const payload = { amount: money(cents), currency: to.currency };
-    changes.push(this.#notify(to.userId!, movement.toLeg, "money_in", text, payload, at));
+    changes.push(
+      this.#ledger.notify("money_in", to.userId!, { text, payload, leg: movement.toLeg }, at),
+    );
     return { kind: "deposit", changes, proof: present(changes[0]) };
   }
 
@@ -215,18 +234,22 @@ export class Teller {
     if (!taken) return undefined;
     if (taken.to.userId !== null && taken.to.cents < taken.cents) return undefined;
     const at = timestamp(this.clock.next());
-    const { movement, changes } = this.#move("reversal", taken.to, taken.from, taken.cents, at, {
-      description: "↩ " + taken.fromLeg.slice(0, 8),
+    const { movement, changes } = this.#ledger.move("reversal", {
+      from: taken.to,
+      to: taken.from,
+      cents: taken.cents,
+    }, {
+      description: `Reversal of ${taken.fromLeg}`,
       metadata: { reason: this.random.pick(["mistake", "fraud", "returned_goods"]) },
       reverses: taken,
-    });
+    }, at);
     for (const leg of [taken.fromLeg, taken.toLeg]) {
       changes.push(touch("update", "transactions", "mark_reversed", leg, at));
     }
     const country = this.people.country(taken.from.locale);
     const text = fillIn(country.reversal, "", taken.cents, taken.from.currency);
     changes.push(
-      this.#notify(taken.from.userId!, movement.toLeg, "reversal", text, {}, at),
+      this.#ledger.notify("reversal", taken.from.userId!, { text, leg: movement.toLeg }, at),
     );
     return { kind: "reversal", changes, proof: present(changes[0]) };
   }
@@ -330,142 +353,11 @@ export class Teller {
     const cents = this.random.logNormal(medianEuros * 100 * country.units, sigma);
     return Math.max(1, Math.round(cents / country.smallest)) * country.smallest;
   }
-
-  #openWallet(
-    userId: string | null,
-    kind: "current" | "savings" | "clearing",
-    owner: string,
-    currency: string,
-    locale: string,
-    at: string,
-  ): Insert<"wallets"> {
-    const { random } = this;
-    const id = random.uuid();
-    const number = accountNumber(userId ? this.people.country(locale).country : "XX", random);
-    this.bank.add({ id, userId, accountNumber: number, currency, locale, owner, cents: 0 });
-    return insert("wallets", {
-      id,
-      user_id: userId,
-      account_number: number,
-      kind,
-      name: kind === "savings" ? "Savings 🐖" : owner,
-      currency,
-      balance: "0.00",
-      daily_limit: kind === "current" ? money(200_000 * this.people.country(locale).units) : null,
-      status: "active",
-      version: "0",
-      created_at: at,
-      updated_at: at,
-    });
-  }
-
-  /** Both legs and both balances of a movement. The first change is the leg that is taken. */
-  #move(
-    kind: MoneyKind,
-    from: Wallet,
-    to: Wallet,
-    cents: number,
-    at: string,
-    about: {
-      description: string;
-      merchant?: string;
-      metadata: Record<string, unknown>;
-      reverses?: Movement;
-    },
-  ): { movement: Movement; changes: Change[] } {
-    const { random } = this;
-    const movementId = random.uuid();
-    const movement = { from, to, cents, fromLeg: random.uuid(), toLeg: random.uuid() };
-    from.cents -= cents;
-    to.cents += cents;
-    const shared = {
-      movement_id: movementId,
-      kind,
-      currency: from.currency,
-      status: "booked",
-      description: about.description,
-      merchant: about.merchant ?? null,
-      metadata: JSON.stringify(about.metadata),
-      value_date: at.slice(0, 10),
-      created_at: at,
-      updated_at: at,
-    };
-    // A reversal's legs run the other way: what it takes is what the receiver was given.
-    const changes: Change[] = [
-      insert("transactions", {
-        ...shared,
-        id: movement.fromLeg,
-        wallet_id: from.id,
-        counterparty_wallet_id: to.id,
-        amount: money(-cents),
-        balance_after: money(from.cents),
-        reversal_of: about.reverses?.toLeg ?? null,
-      }),
-      insert("transactions", {
-        ...shared,
-        id: movement.toLeg,
-        wallet_id: to.id,
-        counterparty_wallet_id: from.id,
-        amount: money(cents),
-        balance_after: money(to.cents),
-        reversal_of: about.reverses?.fromLeg ?? null,
-      }),
-      touch("update", "wallets", "move_balance", from.id, money(-cents), at),
-      touch("update", "wallets", "move_balance", to.id, money(cents), at),
-    ];
-    if (kind === "transfer" || kind === "card_payment") this.bank.reversible.add(movement);
-    return { movement, changes };
-  }
-
-  #notify(
-    userId: string,
-    transactionId: string | null,
-    kind: "welcome" | "money_in" | "money_out" | "reversal",
-    text: string,
-    payload: Record<string, unknown>,
-    at: string,
-  ): Insert<"notifications"> {
-    const id = this.random.uuid();
-    this.bank.unread.add({ id, userId });
-    return insert("notifications", {
-      id,
-      user_id: userId,
-      transaction_id: transactionId,
-      kind,
-      channel: this.random.pick(CHANNELS),
-      title: TITLES[kind],
-      body: text,
-      payload: JSON.stringify(payload),
-      read_at: null,
-      created_at: at,
-    });
-  }
-}
-
-const CHANNELS = ["push", "push", "push", "push", "email", "sms"];
-const TITLES = { welcome: "👋", money_in: "💶 +", money_out: "💳 −", reversal: "↩️" };
-
-/** Like an IBAN: the country, two digits, then the account. */
-function accountNumber(country: string, random: Random): string {
-  return country + random.digits(20);
 }
 
 function fillIn(template: string, name: string, cents = 0, currency = ""): string {
   return template.replace("{name}", () => name)
     .replace("{amount}", () => `${money(cents)} ${currency}`);
-}
-
-function insert<T extends TableName>(table: T, row: Row<T>): Insert<T> {
-  return { op: "insert", table, row };
-}
-
-function touch(
-  op: Touch["op"],
-  table: TableName,
-  statement: Touch["statement"],
-  ...values: string[]
-): Touch {
-  return { op, table, statement, values };
 }
 
 /** SQL: the inserted row is there. */

@@ -100,7 +100,7 @@ COMMENT ON TABLE public.wallets IS
   'The sum of all balances is 0 after every commit.';
 COMMENT ON COLUMN public.wallets.balance IS
   'Sum of the amounts of this wallet''s transactions. Only clearing wallets may be negative.';
-COMMENT ON COLUMN public.wallets.version IS 'Counts the changes of the balance.';
+COMMENT ON COLUMN public.wallets.version IS 'Counts the changes of the balance by live traffic.';
 COMMENT ON TABLE public.transactions IS
   'Legs of movements of money. The two legs of a movement add up to 0.';
 COMMENT ON COLUMN public.transactions.movement_id IS 'Shared by the two legs of a movement.';

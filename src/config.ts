@@ -246,12 +246,14 @@ function isDatabaseUrl(value: string): boolean {
     ["disable", "prefer", "require", "verify-ca", "verify-full"].includes(mode);
 }
 
-/** `info,source=debug` → `{ "": "info", source: "debug" }`. */
+/** `info,source=debug` → `{ "": "info", source: "debug" }`; a malformed part becomes its own value,
+ * which the check of the levels then refuses. */
 function parseLogLevels(value: string): Record<string, string> {
   const levels: Record<string, string> = {};
   for (const part of value.split(",")) {
-    const [category, level] = part.includes("=") ? part.split("=") : ["", part];
-    levels[category.trim()] = level.trim();
+    const at = part.indexOf("=");
+    const category = at === -1 ? "" : part.slice(0, at).trim();
+    levels[category] = part.slice(at + 1).trim();
   }
   levels[""] ??= "info";
   return levels;

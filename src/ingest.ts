@@ -13,6 +13,7 @@ import { Warehouse } from "./sink/warehouse/duckdb.ts";
 import { WarehouseReader } from "./sink/warehouse/reader.ts";
 import { RefusalError } from "./sink/warehouse/refusal.ts";
 import { formatLsn } from "./source/position.ts";
+import { postgresCodec } from "./decode/codec.ts";
 import { PostgresSource } from "./source/postgres/postgres.ts";
 import type { SourceHealth } from "./source/source.ts";
 
@@ -66,7 +67,7 @@ class Ingest {
       snapshotConnections: config.SLUICE_SNAPSHOT_CONNECTIONS,
       statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
       messageBytesMax: Math.floor(areaBytes.network * MESSAGE_SHARE),
-    });
+    }, postgresCodec);
     const pool = new Pool(areaBytes["task-off-heap"]);
     const pipeline = new Pipeline({
       source,

@@ -5,6 +5,7 @@
 import { dirname, join } from "node:path";
 import {
   configure,
+  dispose,
   getConsoleSink,
   getJsonLinesFormatter,
   getLogger,
@@ -50,6 +51,11 @@ export async function startLogging(config: LogSettings): Promise<void> {
     });
   }
   await configure({ sinks, loggers: loggers(config, Object.keys(sinks)), reset: true });
+}
+
+/** Writes out what is buffered, and closes the file. */
+export async function stopLogging(): Promise<void> {
+  await dispose();
 }
 
 /** Sets up logging in the ingest isolate: every record goes to `send`. */

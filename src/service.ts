@@ -14,7 +14,7 @@ import {
 } from "./config.ts";
 import { Fault } from "./errors.ts";
 import { IngestClient } from "./ingest_client.ts";
-import { logger, startLogging } from "./log.ts";
+import { logger, startLogging, stopLogging } from "./log.ts";
 import type { IngestStatus } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { DUCKDB_VERSION, VERSION } from "./version.ts";
@@ -51,7 +51,11 @@ export async function runServe(args: string[], env: Record<string, string>): Pro
   requireDatabaseUrl(config);
   const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
   await startLogging(config);
-  return await new Service(config, budget).run(options.resnapshot);
+  try {
+    return await new Service(config, budget).run(options.resnapshot);
+  } finally {
+    await stopLogging();
+  }
 }
 
 function parseOptions(args: string[]): { help: boolean; resnapshot: boolean } {

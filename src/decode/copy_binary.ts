@@ -14,9 +14,9 @@
  */
 import type { Batch, RowHead } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
-import { type Table, tableName } from "../catalog/catalog.ts";
+import { identifier, type Table, tableName } from "../catalog/catalog.ts";
 import { Fault } from "../errors.ts";
-import { END, FULL, type Input, type Stop } from "./decoder.ts";
+import { END, FULL, type Input, type RowDecoder, type Stop } from "./decoder.ts";
 import {
   type ColumnDecoder,
   columnDecoders,
@@ -34,10 +34,10 @@ const SIGNATURE_BYTES = 11;
  * type's own output function, as in the stream. A cast would not do: `'::1'::inet::text` is
  * `::1/128`. And `IS NULL` would not do for a composite value whose fields are all NULL.
  */
-export function copyColumns(table: Table, quote: (name: string) => string): string {
+export function copyColumns(table: Table): string {
   return table.columns
     .map((column) => {
-      const name = quote(column.name);
+      const name = identifier(column.name);
       if (hasBinary(column)) return name;
       return `CASE WHEN ${name} IS DISTINCT FROM NULL THEN format('%s', ${name}) END`;
     })
@@ -45,7 +45,7 @@ export function copyColumns(table: Table, quote: (name: string) => string): stri
 }
 
 /** Decodes one table's COPY. `head` is the same for all rows: the snapshot's. */
-export class CopyDecoder {
+export class CopyDecoder implements RowDecoder {
   readonly #columns: ColumnDecoder[];
   readonly #binary: boolean[];
   #headerSeen = false;

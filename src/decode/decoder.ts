@@ -2,7 +2,9 @@
  * The contract between a source's bytes and batches. A decoder is synchronous, keeps what it has
  * learnt of its stream (relations, the open transaction), and writes a record whole or not at all.
  */
-import type { Batch } from "../batch/batch.ts";
+import type { Batch, RowHead } from "../batch/batch.ts";
+import type { TableLayout } from "../batch/column.ts";
+import type { Table } from "../catalog/catalog.ts";
 import type { Fault } from "../errors.ts";
 import type { Lsn } from "../source/position.ts";
 
@@ -39,6 +41,24 @@ export interface Decoder {
   readonly serverWaits: boolean;
   /** The number that the next row gets in the order of application. */
   nextSeq: number;
+}
+
+/** Decodes one table's rows of a snapshot, in the order in which they come. */
+export interface RowDecoder {
+  /** Rows are numbered from `seq.next` on. */
+  decode(input: Input, batch: Batch, seq: { next: number }): Stop;
+}
+
+/** What a PostgreSQL source needs to know of decoding; see codec.ts. */
+export interface PostgresCodec {
+  /** Whether the stream may carry all of these tables' values in binary. */
+  isBinary(layouts: readonly TableLayout[]): boolean;
+  /** For the stream, from a position on. */
+  stream(layouts: readonly TableLayout[], from: Lsn, nextSeq: number): Decoder;
+  /** The select list for a table's COPY. */
+  copyColumns(table: Table): string;
+  /** For a table's COPY of that list. */
+  copy(layout: TableLayout, head: RowHead): RowDecoder;
 }
 
 export const END: Stop = { kind: "end" };

@@ -8,6 +8,7 @@ import type { Fault } from "../../src/errors.ts";
 import type { Applied } from "../../src/messages.ts";
 import { Pipeline } from "../../src/pipeline.ts";
 import { Warehouse } from "../../src/sink/warehouse/duckdb.ts";
+import { postgresCodec } from "../../src/decode/codec.ts";
 import { PostgresSource } from "../../src/source/postgres/postgres.ts";
 import type { TestDatabase } from "./postgres.ts";
 
@@ -54,7 +55,7 @@ export class Replica implements AsyncDisposable {
       snapshotConnections: 2,
       statusIntervalMs: 1000,
       messageBytesMax: options.messageBytesMax ?? areaBytes.network / 2,
-    });
+    }, postgresCodec);
     const pool = new Pool(options.poolBytes ?? areaBytes["task-off-heap"]);
     const applied: Applied[] = [];
     const pipeline = new Pipeline({

@@ -5,8 +5,7 @@ import type { Socket } from "node:net";
 import type { TableLayout } from "../../batch/column.ts";
 import { literal, type Table, tableName } from "../../catalog/catalog.ts";
 import { type Catalog, readCatalog } from "../../catalog/postgres.ts";
-import { PgoutputDecoder } from "../../decode/pgoutput.ts";
-import { hasBinary } from "../../decode/values.ts";
+import type { PostgresCodec } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, parseLsn, type Position } from "../position.ts";
@@ -41,7 +40,10 @@ export class PostgresSource implements Source {
   readonly #open = new Set<pg.Client>();
   #closed = false;
 
-  constructor(private readonly options: PostgresOptions) {}
+  constructor(
+    private readonly options: PostgresOptions,
+    private readonly codec: PostgresCodec,
+  ) {}
 
   get leftOut(): readonly { table: string; reason: string }[] {
     return this.#leftOut;
@@ -95,6 +97,7 @@ export class PostgresSource implements Source {
         replication,
         readers,
         messageBytesMax: this.options.messageBytesMax,
+        codec: this.codec,
       });
     } catch (error) {
       await Promise.allSettled(clients.map((client) => client.end()));
@@ -118,14 +121,14 @@ export class PostgresSource implements Source {
       const identity = await identify(replication);
       assertResumable(position, identity, await readSlot(sql, position.slot));
       await sql.end();
-      const binary = layouts.every((layout) => layout.table.columns.every(hasBinary));
+      const binary = this.codec.isBinary(layouts);
       log.info("streaming from {lsn} ({format} values)", {
         lsn: formatLsn(position.lsn),
         format: binary ? "binary" : "text",
       });
       return await PostgresStream.start(
         new Wire(replication, this.options.messageBytesMax),
-        new PgoutputDecoder(layouts, position.lsn, nextSeq),
+        this.codec.stream(layouts, position.lsn, nextSeq),
         {
           slot: position.slot,
           publication: this.options.publication,

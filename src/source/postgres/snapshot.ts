@@ -7,8 +7,7 @@ import type pg from "pg";
 import type { Batch, RowHead } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
 import { identifier, literal, type Table, tableName } from "../../catalog/catalog.ts";
-import { copyColumns, CopyDecoder } from "../../decode/copy_binary.ts";
-import type { Input, Stop } from "../../decode/decoder.ts";
+import type { Input, PostgresCodec, RowDecoder, Stop } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import type { PostgresPosition } from "../position.ts";
 import type { Snapshot, SnapshotReader, SnapshotRows, TableProgress } from "../source.ts";
@@ -25,6 +24,7 @@ export interface SnapshotParts {
   /** Each in a transaction that has imported it. */
   readers: pg.Client[];
   messageBytesMax: number;
+  codec: PostgresCodec;
 }
 
 /** Puts a client into a transaction that sees what the slot's consistent point saw. */
@@ -78,7 +78,11 @@ export class PostgresSnapshot implements Snapshot {
       atLow: micros % 0x1_0000_0000,
     };
     // Big tables first, so that none is left to run alone at the end.
-    const jobs = layouts.map((layout, i) => ({ layout, progress: this.progress[i], head }))
+    const jobs = layouts.map((layout, i) => ({
+      layout,
+      progress: this.progress[i],
+      decoder: this.parts.codec.copy(layout, head),
+    }))
       .sort((a, b) => b.progress.rowsEstimated - a.progress.rowsEstimated);
     this.#lanes = this.parts.readers.map((reader) =>
       new Lane(new Wire(reader, this.parts.messageBytesMax), jobs, (layout) => this.#copy(layout))
@@ -96,7 +100,7 @@ export class PostgresSnapshot implements Snapshot {
     const name = `${identifier(table.schema)}.${identifier(table.name)}`;
     // ONLY: a child table by inheritance is a table of its own; a partitioned one has no own rows.
     const only = this.#partitioned.has(tableName(table)) ? "" : "ONLY ";
-    const columns = copyColumns(table, identifier);
+    const columns = this.parts.codec.copyColumns(table);
     return `COPY (SELECT ${columns} FROM ${only}${name}) TO STDOUT (FORMAT binary)`;
   }
 }
@@ -104,13 +108,12 @@ export class PostgresSnapshot implements Snapshot {
 interface Job {
   readonly layout: TableLayout;
   readonly progress: TableProgress;
-  readonly head: RowHead;
+  readonly decoder: RowDecoder;
 }
 
 /** One connection that copies a table after the other. */
 class Lane {
   job: Job | undefined;
-  decoder: CopyDecoder | undefined;
   /** The read that is under way, with the lane it belongs to. */
   pending: Promise<{ lane: Lane; incoming: Incoming }> | undefined;
   ended = false;
@@ -127,7 +130,6 @@ class Lane {
     this.job = this.jobs.shift();
     this.ended = this.job === undefined;
     if (this.job === undefined) return false;
-    this.decoder = new CopyDecoder(this.job.layout, this.job.head);
     this.wire.query(this.copy(this.job.layout));
     return true;
   }
@@ -172,7 +174,7 @@ class Reader implements SnapshotReader {
       input,
       decode: (input: Input, batch: Batch): Stop => {
         const before = this.#seq.next;
-        const stop = lane.decoder!.decode(input, batch, this.#seq);
+        const stop = lane.job!.decoder.decode(input, batch, this.#seq);
         lane.job!.progress.rows += this.#seq.next - before;
         return stop;
       },

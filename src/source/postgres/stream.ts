@@ -6,8 +6,7 @@
  * Status goes out on a timer, also while nothing is read, so that a long commit here does not look
  * like a dead client (`wal_sender_timeout`). Source: "Streaming Replication Protocol", 53.4.
  */
-import type { Input } from "../../decode/decoder.ts";
-import { PgoutputDecoder } from "../../decode/pgoutput.ts";
+import type { Decoder, Input } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { formatLsn, type Lsn } from "../position.ts";
 import type { ChangeStream } from "../source.ts";
@@ -30,7 +29,7 @@ export class PostgresStream implements ChangeStream {
 
   private constructor(
     private readonly wire: Wire,
-    readonly decoder: PgoutputDecoder,
+    readonly decoder: Decoder,
     options: StreamOptions,
   ) {
     this.#confirmed = options.from;
@@ -40,7 +39,7 @@ export class PostgresStream implements ChangeStream {
   /** Sends START_REPLICATION and resolves when the server has agreed. */
   static async start(
     wire: Wire,
-    decoder: PgoutputDecoder,
+    decoder: Decoder,
     options: StreamOptions,
   ): Promise<PostgresStream> {
     const { slot, publication, from, binary } = options;
