@@ -137,7 +137,7 @@ class Load {
   #teller(scenarios: number): Teller {
     const { seed = 42, clock = simulatedClock() } = this.options;
     const end = clock(0, new Random(seed, "bulk end")).next();
-    const gap = YEAR_MICROS / scenarios;
+    const gap = Math.floor(YEAR_MICROS / scenarios);
     const history = evenClock(end - YEAR_MICROS, gap, new Random(seed, "bulk clock"));
     return new Teller(this.#bank, this.#random, new People(seed), history);
   }

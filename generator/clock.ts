@@ -29,10 +29,11 @@ export function simulatedClock(perSecond = 50): ClockMaker {
   return (after, random) => evenClock(Math.max(SIMULATED_START, after + 1), gap, random);
 }
 
-/** One time somewhere in each `gap` (at least 1 µs) from `from` on. */
+/** One time somewhere in each `gap` from `from` on; both are whole microseconds. */
 export function evenClock(from: number, gap: number, random: Random): Clock {
   let slot = 0;
-  return { next: () => Math.floor(from + (slot++ + random.fraction()) * gap) };
+  // The fraction is rounded by itself: beside a large number, it would lose its last digits.
+  return { next: () => from + slot++ * gap + Math.floor(random.fraction() * gap) };
 }
 
 const DAY_SECONDS = 86_400;

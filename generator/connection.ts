@@ -12,7 +12,7 @@ const LOCK_PAUSE_MS = 100;
  * Connects and takes the lock. Throws a `Fault`. The lock of a connection that is gone takes a
  * moment to go, too, so it is asked for again for up to `lockWaitMs`.
  */
-export async function open(url: string, lockWaitMs = 5_000): Promise<pg.Client> {
+export async function open(url: string, lockWaitMs = 2_000): Promise<pg.Client> {
   const client = await connect(url, { applicationName: "sluice-generate" });
   try {
     for (let waited = 0; !(await takesLock(client)); waited += LOCK_PAUSE_MS) {

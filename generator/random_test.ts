@@ -16,10 +16,12 @@ Deno.test("the same seed and label give the same sequence, another of either ano
 
 Deno.test("the sequence is pinned: a change of it would change what every seed names", () => {
   const random = new Random(42, "pinned");
-  assert.deepEqual([random.uint32(), random.uint32(), random.uint32()], PINNED);
+  assert.deepEqual([random.uint32(), random.uint32(), random.uint32()], [
+    864_427_589,
+    2_170_943_445,
+    2_838_854_681,
+  ]);
 });
-
-const PINNED = [0, 0, 0];
 
 Deno.test("numbers keep to their ranges", () => {
   fc.assert(fc.property(fc.nat(), fc.integer(), fc.nat(1e6), (seed, min, width) => {

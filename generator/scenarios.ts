@@ -60,7 +60,7 @@ export class Teller {
 
   /** The next transaction of everyday business. */
   next(): Scenario {
-    if (this.bank.customers.length === 0) return this.signUp();
+    if (this.bank.customers.length === 0) return this.openBank() ?? this.signUp();
     switch (this.random.weighted(WEIGHTS)) {
       case "transfer":
         return this.transfer();

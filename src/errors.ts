@@ -143,7 +143,7 @@ export function toFaultData(error: unknown): FaultData {
 /** The reverse of {@linkcode toFaultData}. */
 export function fromFaultData(data: FaultData): Fault {
   const fault = new Fault(data.kind, data.details);
-  if (data.stack !== undefined) fault.stack = data.stack;
+  fault.stack = data.stack; // ours says only where the data arrived
   return fault;
 }
 

@@ -82,17 +82,16 @@ class Ingest {
 
   /** Runs until `stop`, then closes everything. */
   async run(): Promise<void> {
-    this.#timers = [
-      setInterval(() => this.#report(), STATUS_MS),
-      setInterval(() => {
-        void this.#look();
-      }, LOOK_MS),
-    ];
+    const report = setInterval(() => this.#report(), STATUS_MS);
+    const looking = this.#keepLooking();
     this.#report();
     try {
       await this.pipeline.run();
     } finally {
-      for (const timer of this.#timers) clearInterval(timer);
+      clearInterval(report);
+      this.#report();
+      this.#isOver.resolve();
+      await looking;
       for (const asked of this.#asked.values()) asked.abort();
       await this.source.close();
       await this.reader.close();

@@ -3,7 +3,7 @@ import { isEmpty } from "../../generator/database.ts";
 import { connect } from "../source/postgres/connect.ts";
 
 /** Rows for an empty bank, before `serve` starts, so that there is a snapshot to take. */
-export const SEED_ARGS = ["--bulk=50000"];
+export const SEED_ARGS = ["--bulk=50000", "--no-live"];
 
 /** Beside `serve`, until Ctrl-C. */
 export const TRAFFIC_ARGS = ["--rate=20"];
