@@ -65,6 +65,7 @@ async function bulk(
 
 async function live(url: string, options: GenerateOptions, signal: AbortSignal): Promise<void> {
   const { rate, durationMs, transactions } = options;
+  const started = performance.now();
   let notice: (text: string) => void = console.error;
   await using generator = await Generator.open(url, {
     ...options,
@@ -78,7 +79,6 @@ async function live(url: string, options: GenerateOptions, signal: AbortSignal):
   );
   using bar = progressBar("Writing", Number.isFinite(total) ? total : 0, { unit: "transactions" });
   notice = (text) => bar.note(text);
-  const started = performance.now();
   try {
     await generator.run({ ...options, signal, onCommit: (committed) => bar.update(committed) });
   } finally {

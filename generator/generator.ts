@@ -188,7 +188,7 @@ export class Generator implements AsyncDisposable {
     }
     const fault = this.#fault(error);
     if (fault.reaction !== "retry") throw fault;
-    this.#notice(`${fault.message} Trying again until it is back.`);
+    this.#notice(fault.message);
     this.summary.reconnects++;
     await this.#reload(doubtful, () => this.#reconnect(), signal);
     if (!signal?.aborted) this.#notice("The database is back.");

@@ -6,7 +6,7 @@ import { TestDatabase, testServer } from "../tests/support/postgres.ts";
 import { loadBulk } from "./bulk.ts";
 import { ensureSchema } from "./database.ts";
 import { Generator } from "./generator.ts";
-import { changeSql, COLUMNS, copyLine, prepareAll, type Row, TABLES } from "./tables.ts";
+import { changesSql, COLUMNS, copyLine, prepareAll, type Row, TABLES } from "./tables.ts";
 
 let databases = 0;
 
@@ -97,7 +97,7 @@ Deno.test("generator, with PostgreSQL", async (t) => {
       updated_at: "2026-01-01T00:00:00Z",
     });
     for (const [n, text] of texts.entries()) {
-      await database.query(changeSql({ op: "insert", table: "users", row: user(text, n) }));
+      await database.query(changesSql([{ op: "insert", table: "users", row: user(text, n) }]));
     }
     const query = "SELECT full_name, address->>'street' FROM users ORDER BY id";
     const expected = texts.map((text) => [text, text]);

@@ -125,33 +125,62 @@ export const STATEMENTS = {
   delete_beneficiary: "DELETE FROM public.beneficiaries WHERE id = $1",
 } as const;
 
+/**
+ * Statements for two neighbours at once, which is how movements come. Every execution costs
+ * PostgreSQL a reading of the table's CHECK constraints, so one for two rows costs much less.
+ */
+const PAIRS: Readonly<Record<string, string>> = {
+  move_balance:
+    "UPDATE public.wallets SET balance = balance + CASE id WHEN $1 THEN $2::numeric ELSE $5 END, " +
+    "version = version + 1, updated_at = CASE id WHEN $1 THEN $3::timestamptz ELSE $6 END WHERE id IN ($1, $4)",
+  insert_transactions: insertSql("transactions", 2),
+};
+
 /** SQL that prepares every statement in a session. */
 export function prepareAll(): string {
-  const statements: [string, string][] = Object.entries(STATEMENTS);
-  for (const table of TABLES) {
-    const places = COLUMNS[table].map((_, index) => `$${index + 1}`).join(", ");
-    statements.push([
-      `insert_${table}`,
-      `INSERT INTO public.${table} (${COLUMNS[table].join(", ")}) VALUES (${places})`,
-    ]);
-  }
+  const statements = [
+    ...Object.entries(STATEMENTS),
+    ...TABLES.map((table) => [`insert_${table}`, insertSql(table, 1)]),
+    ...Object.entries(PAIRS).map(([name, sql]) => [`${name}_pair`, sql]),
+  ];
   return statements.map(([name, sql]) => `PREPARE ${name} AS ${sql};`).join("\n");
 }
 
-/** A change as SQL, for a session that ran {@linkcode prepareAll}. */
-export function changeSql(change: Change): string {
-  if (change.op !== "insert") {
-    return `EXECUTE ${change.statement}(${change.values.map(literal).join(",")});`;
+function insertSql(table: TableName, rows: number): string {
+  const columns = COLUMNS[table];
+  const row = (at: number) => `(${columns.map((_, i) => `$${at * columns.length + i + 1}`)})`;
+  const values = Array.from({ length: rows }, (_, at) => row(at)).join(", ");
+  return `INSERT INTO public.${table} (${columns.join(", ")}) VALUES ${values}`;
+}
+
+/** Changes as SQL, for a session that ran {@linkcode prepareAll}. */
+export function changesSql(changes: readonly Change[]): string {
+  let sql = "";
+  for (let i = 0; i < changes.length; i++) {
+    const name = statementOf(changes[i]);
+    let values = valuesSql(changes[i]);
+    const pair = name in PAIRS && i + 1 < changes.length && statementOf(changes[i + 1]) === name;
+    if (pair) values += "," + valuesSql(changes[++i]);
+    sql += `EXECUTE ${name}${pair ? "_pair" : ""}(${values});`;
   }
+  return sql;
+}
+
+function statementOf(change: Change): string {
+  return change.op === "insert" ? `insert_${change.table}` : change.statement;
+}
+
+function valuesSql(change: Change): string {
+  if (change.op !== "insert") return change.values.map(literal).join(",");
   const row = change.row as Record<string, Value>;
-  let sql = `EXECUTE insert_${change.table}(`;
+  let sql = "";
   let comma = "";
   for (const column of COLUMNS[change.table]) {
     const value = row[column];
     sql += comma + (value === null ? "NULL" : literal(value));
     comma = ",";
   }
-  return sql + ");";
+  return sql;
 }
 
 /**

@@ -10,7 +10,7 @@ import type pg from "pg";
 import { close, faultOf, open, pipeline } from "./connection.ts";
 import { ensureSchema } from "./database.ts";
 import type { Scenario } from "./scenarios.ts";
-import { changeSql, prepareAll } from "./tables.ts";
+import { changesSql, prepareAll } from "./tables.ts";
 
 /** How many scenarios may be under way. */
 export const IN_FLIGHT_MAX = 64;
@@ -98,5 +98,5 @@ export function isConflict(error: unknown): boolean {
 }
 
 function transactionSql(scenario: Scenario): string {
-  return `BEGIN;${scenario.changes.map(changeSql).join("")}COMMIT;`;
+  return `BEGIN;${changesSql(scenario.changes)}COMMIT;`;
 }

@@ -206,11 +206,14 @@ function toRefusal(error: unknown): Refusal {
 }
 
 let ingest: Ingest | undefined;
+/** Asked to stop, maybe before there was anything to stop. */
+let isStopping = false;
 
 async function start(config: Config, resnapshot: boolean): Promise<void> {
   try {
     await forwardLogging(config, (record) => port.postMessage({ kind: "log", record }));
     ingest = await Ingest.open(config, resnapshot);
+    if (isStopping) ingest.stop();
     await ingest.run();
     port.postMessage({ kind: "stopped" });
   } catch (error) {
@@ -221,8 +224,10 @@ async function start(config: Config, resnapshot: boolean): Promise<void> {
 
 port.addEventListener("message", ({ data }) => {
   if (data.kind === "start") void start(data.config, data.resnapshot);
-  else if (data.kind === "stop") ingest?.stop();
-  else if (data.kind === "cancel") ingest?.cancel(data.id);
+  else if (data.kind === "stop") {
+    isStopping = true;
+    ingest?.stop();
+  } else if (data.kind === "cancel") ingest?.cancel(data.id);
   else if (ingest !== undefined) void ingest.answer(data);
   else {
     const refusal: Refusal = {

@@ -147,7 +147,8 @@ export class Pipeline {
       const batch = await this.#batch();
       const stop = stream.decoder.decode(input, batch);
       if (stop.kind === "fault") throw stop.fault;
-      if (stop.kind === "full") await this.#hand(null); // amid a transaction: written, not committed
+      if (stop.kind === "verify") await source.verify(stop.table);
+      else if (stop.kind === "full") await this.#hand(null); // amid a transaction: written, not committed
       else if (stop === COMMIT && this.#isTime(batch)) await this.#hand(at());
     }
     // What a transaction left half-read is not applied; it is read again after the restart.
@@ -194,11 +195,12 @@ export class Pipeline {
   async #takeSnapshot(state: SinkState): Promise<void> {
     const { source, sink } = this.options;
     this.#phase = "connecting";
-    const { slotExists, ...origin } = await source.identify();
+    const origin = await source.identify();
     const cutOff = JSON.stringify(state.snapshot) === JSON.stringify(origin);
-    const mayReplaceSlot = this.#resnapshot || cutOff;
-    if (!slotExists || mayReplaceSlot) await sink.announceSnapshot(origin);
-    const snapshot = await source.snapshot(mayReplaceSlot);
+    const snapshot = await source.snapshot(this.#resnapshot || cutOff, {
+      announce: () => sink.announceSnapshot(origin),
+      withdraw: () => sink.withdrawSnapshot(),
+    });
     this.#snapshot = snapshot;
     this.#connected("snapshot");
     log.info("snapshot of {count} tables at {lsn}", {

@@ -142,7 +142,7 @@ class PlainLines implements ProgressBar {
   stop(): void {
     if (!this.#running) return;
     this.#running = false;
-    this.note(`${this.state.label}: ${this.state}`);
+    if (this.state.done > 0) this.note(`${this.state.label}: ${this.state}`);
   }
 
   [Symbol.dispose](): void {

@@ -101,8 +101,8 @@ class Service {
   }
 
   async run(resnapshot: boolean): Promise<number> {
-    const server = this.#listen();
     const stopped = this.#stopOnSignals();
+    const server = this.#listen();
     const heapFault = this.#watchHeap();
     const progress = setInterval(() => this.#logProgress(), PROGRESS_MS);
     this.#ingest.start(resnapshot);

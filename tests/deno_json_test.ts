@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GENERATE_FLAGS, SERVE_FLAGS } from "../src/dev/flags.ts";
+import { RUN_FLAGS } from "../src/flags.ts";
 
 async function read(path: string): Promise<string> {
   return await Deno.readTextFile(new URL(`../${path}`, import.meta.url));
@@ -7,10 +7,11 @@ async function read(path: string): Promise<string> {
 
 const config = JSON.parse(await read("deno.json"));
 
-Deno.test("`deno task dev` starts what `deno task serve` and `deno task generate` start", () => {
-  const command = (flags: string[], mode: string) => `deno ${flags.join(" ")} main.ts ${mode}`;
-  assert.equal(config.tasks.serve.command, command(SERVE_FLAGS, "serve"));
-  assert.equal(config.tasks.generate.command, command(GENERATE_FLAGS, "generate"));
+Deno.test("the tasks run Sluice with the flags of src/flags.ts, and so do dev and the binary", () => {
+  const flags = RUN_FLAGS.map((flag) => flag.includes("*") ? `'${flag}'` : flag).join(" ");
+  for (const mode of ["serve", "generate", "check"]) {
+    assert.equal(config.tasks[mode].command, `deno ${flags} main.ts ${mode}`);
+  }
 });
 
 Deno.test("every task has a description and runs a file that exists", async () => {

@@ -74,10 +74,28 @@ function test(
   const id = `f${++count}`;
   Deno.test(`faults: ${name}`, async () => {
     await using database = await TestDatabase.create(server, id);
-    await fn(database, { dataDir: `${server.folder}/${id}` });
+    try {
+      await fn(database, { dataDir: `${server.folder}/${id}` });
+    } finally {
+      await dropSlot(database, id);
+    }
   });
 }
 let count = 0;
+
+/** Gives the slot's room back to the next test. */
+async function dropSlot(database: TestDatabase, slot: string): Promise<void> {
+  await until("the slot is free", async () => {
+    const [row] = await database.query(
+      `SELECT active FROM pg_replication_slots WHERE slot_name = '${slot}'`,
+    );
+    return row?.active !== true;
+  });
+  await database.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+      WHERE slot_name = '${slot}'`,
+  );
+}
 
 // ── The connection ──────────────────────────────────────────────────────────────────────────────
 

@@ -37,6 +37,8 @@ export type ReplicaIdentity = "default" | "index" | "full";
 
 /** A table that is replicated. */
 export interface Table {
+  /** Of `pg_class`: stays with the table when it is renamed, and goes with it when it is dropped. */
+  readonly oid: number;
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly Column[];

@@ -184,7 +184,7 @@ function examine(row: TableRow, types: ReadonlyMap<number, PgTypeRow>): Examined
   }
   const identity = row.identity === "f" ? "full" : row.identity === "i" ? "index" : "default";
   const columns = stored.map((column) => columnOf(column, types));
-  return { schema: row.schema, name: row.name, columns, key, identity };
+  return { oid: row.oid, schema: row.schema, name: row.name, columns, key, identity };
 }
 
 /** The index that gives the key: for FULL, the primary key. */

@@ -6,7 +6,8 @@ import { hasBinary } from "./values.ts";
 
 export const postgresCodec: PostgresCodec = {
   isBinary: (layouts) => layouts.every((layout) => layout.table.columns.every(hasBinary)),
-  stream: (layouts, from, nextSeq) => new PgoutputDecoder(layouts, from, nextSeq),
+  stream: (layouts, from, nextSeq, passOver) =>
+    new PgoutputDecoder(layouts, from, nextSeq, passOver),
   copyColumns,
   copy: (layout, head) => new CopyDecoder(layout, head),
 };

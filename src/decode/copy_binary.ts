@@ -91,6 +91,7 @@ export class CopyDecoder implements RowDecoder {
       batch.enlarge(layout, 1, bytes);
       batch.reserve(layout, 1, bytes);
     }
+    const tuple = at;
     const mark = batch.mark;
     const chunk = batch.beginRow(layout);
     const { view } = input;
@@ -113,7 +114,15 @@ export class CopyDecoder implements RowDecoder {
       }
       if (at !== end) return this.#protocol(`${end - at} bytes after the last field`);
     } catch (error) {
-      const fault = badValue(error, layout, chunk, column, batch);
+      const fault = badValue(error, layout, chunk, column, batch, (index) => {
+        let field = tuple + 2;
+        for (let i = 0; i < index; i++) field += 4 + Math.max(0, view.getInt32(field));
+        const to = field + 4 + view.getInt32(field);
+        const key = this.#columns[index];
+        if (!this.#binary[index]) {
+          putText(batch, chunk, chunk.rows, key, input.bytes, field + 4, to);
+        } else putBinary(batch, chunk, chunk.rows, key, input.bytes, view, field + 4, to);
+      });
       batch.abandonRow(layout, mark);
       return { kind: "fault", fault };
     }

@@ -24,6 +24,8 @@ export type Stop =
   | { readonly kind: "full" }
   /** A source transaction ended: what the batch holds is whole. */
   | { readonly kind: "commit" }
+  /** Before this table's next row the source must be asked whether its key is what it was. */
+  | { readonly kind: "verify"; readonly table: Table }
   /** The next record can't be decoded; nothing of it is in the batch. */
   | { readonly kind: "fault"; readonly fault: Fault };
 
@@ -53,8 +55,13 @@ export interface RowDecoder {
 export interface PostgresCodec {
   /** Whether the stream may carry all of these tables' values in binary. */
   isBinary(layouts: readonly TableLayout[]): boolean;
-  /** For the stream, from a position on. */
-  stream(layouts: readonly TableLayout[], from: Lsn, nextSeq: number): Decoder;
+  /** For the stream, from a position on. `passOver`: tables that are not ours are expected. */
+  stream(
+    layouts: readonly TableLayout[],
+    from: Lsn,
+    nextSeq: number,
+    passOver: boolean,
+  ): Decoder;
   /** The select list for a table's COPY. */
   copyColumns(table: Table): string;
   /** For a table's COPY of that list. */

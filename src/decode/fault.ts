@@ -6,23 +6,31 @@ import { Fault } from "../errors.ts";
 import { BadValue } from "./value_error.ts";
 import type { ColumnDecoder } from "./values.ts";
 
-/** `error` as a `bad-value` fault; anything but a `BadValue` is a bug, and thrown on. */
+/**
+ * `error` as a `bad-value` fault; anything but a `BadValue` is a bug, and thrown on. `decodeKey`
+ * decodes one column of the key into the row begun last.
+ */
 export function badValue(
   error: unknown,
   layout: TableLayout,
   chunk: Chunk,
   column: ColumnDecoder | undefined,
   batch: Batch,
+  decodeKey: (index: number) => void,
 ): Fault {
   if (!(error instanceof BadValue) || column === undefined) throw error;
   const { name, sourceType } = column.column;
-  const key = layout.table.key
-    .filter((i) => i < column.at - META_COUNT) // later ones are not decoded yet
-    .map((i) => `${layout.table.columns[i].name}=${shown(batch, chunk, i, layout)}`)
-    .join(", ");
+  const key = layout.table.key.map((i) => {
+    let value = "?"; // the bad one itself
+    if (i !== column.at - META_COUNT) {
+      decodeKey(i); // it may come after the bad one
+      value = shown(batch, chunk, i, layout);
+    }
+    return `${layout.table.columns[i].name}=${value}`;
+  }).join(", ");
   return new Fault("bad-value", {
     what: `column ${JSON.stringify(name)} (${sourceType}) of ${tableName(layout.table)} has a ` +
-      `value without a counterpart in the warehouse, in the row with the key ${key || "(later)"}`,
+      `value without a counterpart in the warehouse, in the row with the key ${key}`,
     received: error.message,
     todo: "Nothing of its transaction was applied. Change the value at the source and take a new " +
       "snapshot (--resnapshot), or leave the table out with SLUICE_TABLES.",

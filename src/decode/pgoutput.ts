@@ -49,17 +49,25 @@ interface Target {
 
 /** See the top of this file. One per connection: relations are learnt anew on each. */
 export class PgoutputDecoder implements Decoder {
-  readonly #byName: ReadonlyMap<string, TableLayout>;
-  readonly #relations = new Map<number, Target>();
+  readonly #byOid: ReadonlyMap<number, TableLayout>;
+  /** What was announced; null: a table that is not ours, whose changes are passed over. */
+  readonly #relations = new Map<number, Target | null>();
+  /** How many tables of the TRUNCATE that comes next are done. */
+  #truncated = 0;
   readonly #head: RowHead = { lsn: 0, tx: 0, atHigh: 0, atLow: 0 };
   #commitTimeMs = 0;
   inTransaction = false;
   serverLsn = 0;
   serverWaits = false;
 
-  /** `from`: the position that the stream was asked for. */
-  constructor(layouts: readonly TableLayout[], public decodedLsn: number, public nextSeq: number) {
-    this.#byName = new Map(layouts.map((layout) => [layout.name, layout]));
+  /** `decodedLsn` starts as the position that the stream was asked for. */
+  constructor(
+    layouts: readonly TableLayout[],
+    public decodedLsn: number,
+    public nextSeq: number,
+    private readonly passOver = false,
+  ) {
+    this.#byOid = new Map(layouts.map((layout) => [layout.table.oid, layout]));
   }
 
   decode(input: Input, batch: Batch): Stop {
@@ -75,7 +83,7 @@ export class PgoutputDecoder implements Decoder {
         this.#keepalive(readLsn(view, start + HEADER_BYTES + 1));
         this.serverWaits = bytes[end - 1] === 1;
       } else stop = unknown("replication", bytes[start + HEADER_BYTES]);
-      if (stop !== undefined && stop.kind !== "commit") return stop;
+      if (stop?.kind === "full" || stop?.kind === "fault") return stop;
       input.at = end;
       if (stop !== undefined) return stop;
     }
@@ -126,10 +134,16 @@ export class PgoutputDecoder implements Decoder {
   #relation(input: Input, at: number): Stop | undefined {
     const relation = parseRelation(input.bytes, input.view, at);
     const name = `${relation.schema}.${relation.name}`;
-    const layout = this.#byName.get(name);
+    const layout = this.#byOid.get(relation.id);
+    if (layout === undefined && this.passOver) {
+      this.#relations.set(relation.id, null);
+      return undefined;
+    }
     try {
       if (layout === undefined) {
-        throw schemaChanged(name, ["it is published, but the snapshot did not have it"]);
+        throw schemaChanged(name, [
+          "it is published, but the snapshot did not have it (it is new, or was made again)",
+        ]);
       }
       assertSame(relation, layout.table);
     } catch (error) {
@@ -142,12 +156,14 @@ export class PgoutputDecoder implements Decoder {
       inKey: layout.table.columns.map((_, i) => layout.table.key.includes(i)),
       flags: new Uint8Array(layout.toastable.length),
     });
-    return undefined;
+    // With REPLICA IDENTITY FULL the message doesn't say which columns are the key.
+    return relation.identity === "f" ? { kind: "verify", table: layout.table } : undefined;
   }
 
   #insert(input: Input, at: number, end: number, batch: Batch): Stop | undefined {
     const target = this.#relations.get(input.view.getUint32(at + 1));
     if (target === undefined) return unannounced(input.view.getUint32(at + 1));
+    if (target === null) return undefined;
     if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
     return this.#row(input, at + 6, 0, batch, target, "c");
   }
@@ -155,6 +171,7 @@ export class PgoutputDecoder implements Decoder {
   #delete(input: Input, at: number, end: number, batch: Batch): Stop | undefined {
     const target = this.#relations.get(input.view.getUint32(at + 1));
     if (target === undefined) return unannounced(input.view.getUint32(at + 1));
+    if (target === null) return undefined;
     if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
     return this.#row(input, at + 6, 0, batch, target, "d");
   }
@@ -163,6 +180,7 @@ export class PgoutputDecoder implements Decoder {
     const { bytes, view } = input;
     const target = this.#relations.get(view.getUint32(at + 1));
     if (target === undefined) return unannounced(view.getUint32(at + 1));
+    if (target === null) return undefined;
     const tag = bytes[at + 5];
     const old = tag === OLD_KEY || tag === OLD_ROW ? at + 6 : 0;
     const fresh = old === 0 ? at + 6 : skipTuple(input, old) + 1;
@@ -183,18 +201,17 @@ export class PgoutputDecoder implements Decoder {
     // What came before it must be applied first; it starts a batch of its own.
     if (batch.rows > 0) return FULL;
     const { view } = input;
-    const targets: Target[] = [];
-    for (let i = 0; i < view.getInt32(at + 1); i++) {
-      const id = view.getUint32(at + 6 + i * 4);
+    for (const count = view.getInt32(at + 1); this.#truncated < count; this.#truncated++) {
+      const id = view.getUint32(at + 6 + this.#truncated * 4);
       const target = this.#relations.get(id);
       if (target === undefined) return unannounced(id);
-      targets.push(target);
-    }
-    for (const { layout } of targets) {
-      if (!batch.reserve(layout, 1, 0)) return FULL;
+      if (target === null) continue;
+      const { layout } = target;
+      if (!this.#makeRoom(batch, target, 1, 0)) return FULL; // the others go into the next batch
       batch.putNullRow(layout);
       batch.endRow(layout, "t", this.nextSeq++, this.#head);
     }
+    this.#truncated = 0;
     return undefined;
   }
 
@@ -218,6 +235,7 @@ export class PgoutputDecoder implements Decoder {
   ): Stop | undefined {
     const { layout, columns, flags } = target;
     const { bytes, view } = input;
+    const tuple = at;
     const mark = batch.mark;
     const chunk = batch.beginRow(layout);
     const row = chunk.rows;
@@ -247,7 +265,11 @@ export class PgoutputDecoder implements Decoder {
         }
       }
     } catch (error) {
-      const fault = badValue(error, layout, chunk, column, batch);
+      const fault = badValue(error, layout, chunk, column, batch, (i) => {
+        const field = fieldAt(input, tuple, i);
+        const length = view.getInt32(field + 1);
+        this.#put(input, bytes[field], batch, chunk, columns[i], field + 5, field + 5 + length);
+      });
       batch.abandonRow(layout, mark);
       return { kind: "fault", fault };
     }

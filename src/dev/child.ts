@@ -25,7 +25,7 @@ export interface ChildOptions {
   /** What it is called in messages: `serve`. */
   name: string;
   /** `deno`'s own arguments, before the file. */
-  flags: string[];
+  flags: readonly string[];
   /** Arguments of main.ts. */
   args: string[];
   env: Record<string, string>;

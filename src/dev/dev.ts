@@ -5,9 +5,9 @@
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { Fault } from "../errors.ts";
+import { RUN_FLAGS } from "../flags.ts";
 import { Child, ChildFailure } from "./child.ts";
 import { examples } from "./examples.ts";
-import { GENERATE_FLAGS, SERVE_FLAGS } from "./flags.ts";
 import { RunningFile, startPostgres } from "./leftovers.ts";
 import { claimAddress, isLoopback } from "./port.ts";
 import { getChanges, getReadiness, pause, type Readiness, waitUntilReady } from "./readiness.ts";
@@ -64,10 +64,10 @@ class Dev {
 
     const env = { SLUICE_DATABASE_URL: url, SLUICE_HTTP_ADDR: address };
     step(`starting \`serve\` on ${base}`);
-    const children = [await this.#child("serve", SERVE_FLAGS, [], env)];
+    const children = [await this.#child("serve", RUN_FLAGS, [], env)];
     if (given === undefined) {
       step("starting live traffic");
-      children.push(await this.#child("generate", GENERATE_FLAGS, TRAFFIC_ARGS, env));
+      children.push(await this.#child("generate", RUN_FLAGS, TRAFFIC_ARGS, env));
     }
     const failures = children.map((child) => child.failure());
     const ours = given === undefined ? url : undefined;
@@ -97,7 +97,7 @@ class Dev {
     if (await needsSeed(url)) {
       step("applying sql/schema.sql and writing the bank's first rows");
       const env = { SLUICE_DATABASE_URL: url };
-      const seed = await this.#child("generate", GENERATE_FLAGS, SEED_ARGS, env);
+      const seed = await this.#child("generate", RUN_FLAGS, SEED_ARGS, env);
       await Promise.race([seed.success(), this.#stopped()]);
       this.#stopping.signal.throwIfAborted();
     }

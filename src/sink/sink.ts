@@ -38,6 +38,8 @@ export interface Sink {
   state(): Promise<SinkState>;
   /** Durably notes that a snapshot begins. What was held stays readable until it is committed. */
   announceSnapshot(origin: SnapshotOrigin): Promise<void>;
+  /** Durably takes that note back: no slot was made for it. */
+  withdrawSnapshot(): Promise<void>;
   /** Begins a transaction that replaces all tables by empty ones; returns their layouts. */
   beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]>;
   /** The layouts of the tables held, in the order of `state().tables`. */

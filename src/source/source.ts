@@ -58,12 +58,11 @@ export interface SnapshotRows {
   decode(input: Input, batch: Batch): Stop;
 }
 
-/** Who the source is, and whether a slot of our name exists there. */
+/** Who the source is, and what our slot there is called. */
 export interface SourceIdentity {
   readonly systemId: string;
   readonly database: string;
   readonly slot: string;
-  readonly slotExists: boolean;
 }
 
 /** The source's health, looked at from time to time beside the stream. */
@@ -76,6 +75,12 @@ export interface SourceHealth {
   readonly safeWalBytes: number | null;
 }
 
+/** The durable note that a slot of our name is ours: there from before it is made until it is not. */
+export interface SnapshotIntent {
+  announce(): Promise<void>;
+  withdraw(): Promise<void>;
+}
+
 /** See the top of this file. */
 export interface Source {
   /** Connects, checks that the position is of this source and not lost, and streams from it. */
@@ -85,7 +90,9 @@ export interface Source {
   /** Connects to ask who it is. */
   identify(): Promise<SourceIdentity>;
   /** Begins a snapshot. `mayReplaceSlot`: a slot of our name is ours, and is dropped. */
-  snapshot(mayReplaceSlot: boolean): Promise<Snapshot>;
+  snapshot(mayReplaceSlot: boolean, intent: SnapshotIntent): Promise<Snapshot>;
+  /** Throws a `schema-changed` fault when the table's key is not what it was; see `Stop`. */
+  verify(table: Table): Promise<void>;
   health(): Promise<SourceHealth>;
   /** Tables that match the setting and are left out, with the reason. Known after the above. */
   readonly leftOut: readonly { table: string; reason: string }[];

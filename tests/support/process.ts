@@ -1,7 +1,7 @@
 /** Sluice as a process of its own, for tests that kill it. */
 import { join } from "node:path";
 import { freePort } from "../../src/dev/embedded_postgres.ts";
-import { SERVE_FLAGS } from "../../src/dev/flags.ts";
+import { RUN_FLAGS } from "../../src/flags.ts";
 import { parseLsn } from "../../src/source/position.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -28,7 +28,7 @@ function command(args: string[], env: Record<string, string>): Deno.Command {
     }),
   );
   return new Deno.Command(Deno.execPath(), {
-    args: [...SERVE_FLAGS, MAIN, ...args],
+    args: [...RUN_FLAGS, MAIN, ...args],
     clearEnv: true,
     env: { ...home, NO_COLOR: "1", ...env },
     stdin: "null",

@@ -77,6 +77,10 @@ export class Warehouse implements Sink {
     await this.#commit();
   }
 
+  async withdrawSnapshot(): Promise<void> {
+    await this.#run("DELETE FROM _sluice.snapshot");
+  }
+
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
     const before = (await this.state()).tables;
     await this.#begin();

@@ -88,7 +88,11 @@ function openFault(file: string, error: unknown): Fault {
         "DuckDB command line or another Sluice, or give this one its own SLUICE_DATA_DIR.",
     }, { cause: error });
   }
-  if (error instanceof Deno.errors.PermissionDenied || /Permission denied/i.test(text)) {
+  const isFolder = error instanceof Deno.errors.NotADirectory ||
+    error instanceof Deno.errors.AlreadyExists;
+  if (
+    isFolder || error instanceof Deno.errors.PermissionDenied || /Permission denied/i.test(text)
+  ) {
     return new Fault("usage", {
       what: `the data folder can't be written to: ${text}`,
       todo: "Give this user the right to it, or set SLUICE_DATA_DIR to another folder.",

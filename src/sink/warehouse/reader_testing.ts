@@ -91,5 +91,6 @@ export function testTable(
     })),
     key: key.map((column) => names.indexOf(column)),
     identity: "default",
+    oid: 1,
   };
 }

@@ -246,5 +246,14 @@ function partsOf(error: unknown): { code: string; message: string; detail: strin
     const first = partsOf(error.errors[0]);
     [code, message] = [code || first.code, message || first.message];
   }
-  return { code, message: message || String(error), detail: text("detail"), hint: text("hint") };
+  return { code, message: message || textOf(error), detail: text("detail"), hint: text("hint") };
+}
+
+/** Anything thrown as text, even an object without a usable `toString`. */
+function textOf(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return Deno.inspect(error, { depth: 0 });
+  }
 }

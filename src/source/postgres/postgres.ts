@@ -9,9 +9,17 @@ import type { PostgresCodec } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, parseLsn, type Position } from "../position.ts";
-import type { ChangeStream, Snapshot, Source, SourceHealth, SourceIdentity } from "../source.ts";
+import type {
+  ChangeStream,
+  Snapshot,
+  SnapshotIntent,
+  Source,
+  SourceHealth,
+  SourceIdentity,
+} from "../source.ts";
 import { connect, toFault, whereOf } from "./connect.ts";
-import { ensurePublication, publishedTables } from "./publication.ts";
+import { ensurePublication, readPublished } from "./publication.ts";
+import { assertKey, lockTables, storageOf } from "./guard.ts";
 import { readServer, type ServerFacts } from "./server.ts";
 import { ask, assertResumable, clearSlot, createSlot, identify, readSlot } from "./slot.ts";
 import { importSnapshot, PostgresSnapshot } from "./snapshot.ts";
@@ -54,14 +62,13 @@ export class PostgresSource implements Source {
     const replication = await this.#connect(true);
     try {
       const { systemId, database } = await identify(replication);
-      const slotExists = await readSlot(replication, slot) !== undefined;
-      return { systemId, database, slot, slotExists };
+      return { systemId, database, slot };
     } finally {
       await replication.end();
     }
   }
 
-  async snapshot(mayReplaceSlot: boolean): Promise<Snapshot> {
+  async snapshot(mayReplaceSlot: boolean, intent: SnapshotIntent): Promise<Snapshot> {
     const clients: pg.Client[] = [];
     try {
       const sql = await this.#connect(false, clients);
@@ -69,20 +76,24 @@ export class PostgresSource implements Source {
       const planned = await this.#catalog(sql);
       if (planned.tables.length === 0) throw this.#nothingToDo(planned);
       await clearSlot(sql, this.options.slot, mayReplaceSlot);
+      if (mayReplaceSlot) await intent.withdraw(); // from now on a slot of that name isn't ours
       // Before the slot: a publication made later would miss what was decoded until then.
       await ensurePublication(sql, this.options.publication, planned.tables);
 
       const replication = await this.#connect(true, clients);
       const { systemId, timeline, database } = await identify(replication);
-      const { consistentPoint, snapshotName } = await this.#createSlot(replication);
+      const { consistentPoint, snapshotName } = await this.#createSlot(replication, intent);
       const readers: pg.Client[] = [];
       while (readers.length < Math.min(this.options.snapshotConnections, planned.tables.length)) {
         const reader = await this.#connect(false, clients);
         await importSnapshot(reader, snapshotName);
         readers.push(reader);
       }
+      await lockTables(readers[0], planned.tables);
       const seen = await this.#catalog(readers[0]);
-      if (JSON.stringify(seen.tables) !== JSON.stringify(planned.tables)) {
+      const isSame = JSON.stringify(seen.tables) === JSON.stringify(planned.tables) &&
+        await storageOf(readers[0], planned.tables) === await storageOf(sql, planned.tables);
+      if (!isSame) {
         throw new Fault("connection", {
           what: "the source's tables changed while the snapshot was being set up",
           todo: "Sluice starts the snapshot again by itself.",
@@ -116,7 +127,7 @@ export class PostgresSource implements Source {
       const server = await readServer(sql);
       const catalog = await this.#catalog(sql);
       this.#leftOut = [...this.#leftOut, ...newTables(catalog, layouts)];
-      await this.#assertPublished(sql, layouts);
+      const passOver = await this.#assertPublished(sql, layouts);
       const replication = await this.#connect(true, clients);
       const identity = await identify(replication);
       assertResumable(position, identity, await readSlot(sql, position.slot));
@@ -128,7 +139,7 @@ export class PostgresSource implements Source {
       });
       return await PostgresStream.start(
         new Wire(replication, this.options.messageBytesMax),
-        this.codec.stream(layouts, position.lsn, nextSeq),
+        this.codec.stream(layouts, position.lsn, nextSeq, passOver),
         {
           slot: position.slot,
           publication: this.options.publication,
@@ -140,6 +151,15 @@ export class PostgresSource implements Source {
     } catch (error) {
       await Promise.allSettled(clients.map((client) => client.end()));
       throw error;
+    }
+  }
+
+  async verify(table: Table): Promise<void> {
+    const sql = await this.#connect(false);
+    try {
+      await assertKey(sql, table);
+    } finally {
+      await sql.end();
     }
   }
 
@@ -195,7 +215,8 @@ export class PostgresSource implements Source {
     return catalog;
   }
 
-  async #createSlot(replication: pg.Client) {
+  async #createSlot(replication: pg.Client, intent: SnapshotIntent) {
+    await intent.announce();
     const patience = setTimeout(() => {
       log.warn(
         "the slot waits for transactions that are open at the source to end; " +
@@ -204,22 +225,43 @@ export class PostgresSource implements Source {
     }, 5000);
     try {
       return await createSlot(replication, this.options.slot);
+    } catch (error) {
+      // The server has said no: there is no slot. A lost connection leaves it open.
+      if (error instanceof Fault && error.kind !== "connection") await intent.withdraw();
+      throw error;
     } finally {
       clearTimeout(patience);
     }
   }
 
-  async #assertPublished(sql: pg.Client, layouts: readonly TableLayout[]): Promise<void> {
-    const published = await publishedTables(sql, this.options.publication);
-    const missing = layouts.map((layout) => layout.name).filter((name) => !published.has(name));
-    if (missing.length === 0) return;
-    throw new Fault("position-lost", {
-      what: `the publication ${this.options.publication} no longer has tables that the warehouse ` +
-        "replicates, so their changes since then are not to be had",
-      received: `missing: ${missing.join(", ")}`,
-      todo: "Take a new snapshot: `deno task serve --resnapshot`. If they were dropped on " +
-        "purpose, the new snapshot leaves them out.",
-    });
+  /** Throws when changes are not published; returns whether tables that aren't ours are. */
+  async #assertPublished(sql: pg.Client, layouts: readonly TableLayout[]): Promise<boolean> {
+    const { publication } = this.options;
+    const lost = (what: string, received: string) =>
+      new Fault("position-lost", {
+        what: `${what}, so changes since then are not to be had`,
+        received,
+        todo: "Take a new snapshot: `deno task serve --resnapshot`. Tables that were dropped on " +
+          "purpose are left out by it.",
+      });
+    const published = await readPublished(sql, publication);
+    if (published === undefined) {
+      throw lost(`the publication ${publication} is gone`, "no such publication");
+    }
+    if (!published.allOperations) {
+      throw lost(
+        `the publication ${publication} no longer publishes every operation`,
+        "fewer than insert, update, delete and truncate",
+      );
+    }
+    const missing = layouts.filter(({ table }) => !published.oids.has(table.oid));
+    if (missing.length > 0) {
+      throw lost(
+        `the publication ${publication} no longer has tables that the warehouse replicates`,
+        `missing: ${missing.map(({ name }) => name).join(", ")}`,
+      );
+    }
+    return published.allTables;
   }
 
   /** Often enough that the server's timeout never strikes while we are busy. */

@@ -81,6 +81,29 @@ export async function publishedTables(client: pg.Client, name: string): Promise<
   return new Set((await readPublication(client, name))?.tables);
 }
 
+/** What the stream's publication gives at the moment. */
+export interface Published {
+  readonly allTables: boolean;
+  /** Insert, update, delete and truncate are all published. */
+  readonly allOperations: boolean;
+  /** Oids of its tables: they outlive a renaming. */
+  readonly oids: ReadonlySet<number>;
+}
+
+/** Reads what a publication gives; undefined when there is none of that name. */
+export async function readPublished(
+  client: pg.Client,
+  name: string,
+): Promise<Published | undefined> {
+  const sql = `SELECT p.puballtables AS "allTables",
+    p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS "allOperations",
+    ARRAY(SELECT r.prrelid::bigint::text FROM pg_publication_rel r WHERE r.prpubid = p.oid
+      UNION SELECT c.oid::bigint::text FROM pg_class c WHERE p.puballtables) AS oids
+    FROM pg_publication p WHERE p.pubname = ${literal(name)}`;
+  const { rows: [row] } = await run(client, sql, "reading the publication");
+  return row && { ...row, oids: new Set(row.oids.map(Number)) };
+}
+
 /**
  * Makes the publication name exactly `tables`, with every operation, and partitions under their
  * root. One that is right already needs no right and runs no statement; neither does one FOR ALL

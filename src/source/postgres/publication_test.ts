@@ -15,7 +15,7 @@ import { assertFault, TestServer } from "./server_fixture.ts";
 /** `schema.table` as far as a publication needs it. */
 function table(name: string): Table {
   const [schema, rest] = name.split(/\.(.*)/s);
-  return { schema, name: rest, columns: [], key: [0], identity: "default" };
+  return { oid: 1, schema, name: rest, columns: [], key: [0], identity: "default" };
 }
 
 const tables = (...names: string[]) => names.map(table);

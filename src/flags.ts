@@ -1,0 +1,33 @@
+/**
+ * How the runtime is told to run Sluice: the one list of permissions and V8 flags. The tasks of
+ * deno.json say the same (a test compares them), `deno task dev` and the tests start with it, and
+ * `deno task compile` puts it into the binary. It holds for every mode, since a binary has one list;
+ * docs/BINARY.md says why each permission is there. What stands in `unstable` of deno.json comes on
+ * top: the runtime reads it there itself, and a binary is given it as flags.
+ */
+
+/** `--max-heap-size` (MB) bounds each isolate's heap: see src/budget.ts. */
+const V8_FLAGS = ["--max-heap-size=512"];
+
+/**
+ * Permissions and V8 flags. Addresses, folders and certificates are settings, so net, read and
+ * write have no list of their own; environment variables other than ours look unset. Nothing may
+ * run a program, load code over the network, or ask the user for more.
+ */
+export function runtimeFlags(duckdb?: string): string[] {
+  return [
+    "--no-prompt",
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+    duckdb === undefined ? "--allow-ffi" : `--allow-ffi=${duckdb}`,
+    "--allow-env=SLUICE_*",
+    "--ignore-env",
+    "--allow-sys=statfs",
+    "--deny-import",
+    `--v8-flags=${V8_FLAGS.join(",")}`,
+  ];
+}
+
+/** `deno`'s arguments before `main.ts <mode>`. */
+export const RUN_FLAGS: readonly string[] = ["run", ...runtimeFlags()];
