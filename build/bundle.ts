@@ -2,9 +2,9 @@
  * One source file and all that it imports, as one script, by `deno bundle`. It is not minified:
  * that would save 0.2 MB of the packed binary and no time, and cost the stacks their names.
  */
+import { pathToFileURL } from "node:url";
 import { Fault } from "../src/errors.ts";
 import { deno } from "./deno.ts";
-import { ROOT } from "./image.ts";
 
 /** Stays an import of a package: its native code can't be bundled (duckdb.ts). */
 const EXTERNAL = "@duckdb/node-bindings";
@@ -16,7 +16,6 @@ const BESIDE = /new URL\("(\.[^"]+)", import\.meta\.url\)/g;
 export async function bundle(source: string, target: string): Promise<void> {
   await deno(
     ["bundle", "--quiet", `--external=${EXTERNAL}`, `--output=${target}`, source],
-    { cwd: ROOT },
   );
   const text = await Deno.readTextFile(target);
   // The bundler leaves `new URL("./ingest.ts", import.meta.url)` as it is.
@@ -29,7 +28,7 @@ export async function bundle(source: string, target: string): Promise<void> {
 }
 
 async function assertThere(path: string, script: string): Promise<void> {
-  const url = new URL(path, `file://${script}`);
+  const url = new URL(path, pathToFileURL(script));
   if (await Deno.stat(url).then(() => true, () => false)) return;
   throw new Fault("bug", {
     what: "a source asks for a file that is not in the image",

@@ -1,12 +1,13 @@
 /** `deno task compile`: prepares the image, and hands it to one of the two packagers. */
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Fault } from "../src/errors.ts";
 import { VERSION } from "../src/version.ts";
+import { ROOT } from "./deno.ts";
 import { findDenort } from "./denort.ts";
 import { denoCompile } from "./deno_compile.ts";
-import { prepareImage, ROOT } from "./image.ts";
+import { prepareImage } from "./image.ts";
 import { packPortable } from "./portable.ts";
 
 const HELP = `Makes dist/sluice: everything in one file, for this platform.
@@ -53,7 +54,7 @@ async function main(args: string[]): Promise<number> {
   await using image = await prepareImage(say);
   say(`packing the ${KINDS[kind].name} (${why})`);
   // One that is running keeps its file: the new one takes the name when it is whole.
-  const partial = `${output}.${Deno.pid}.tmp`;
+  const partial = join(dirname(output), `.${Deno.pid}-${basename(output)}`);
   try {
     await KINDS[kind].pack(image, partial);
     await Deno.rename(partial, output);
@@ -86,7 +87,9 @@ function readOptions(args: string[]) {
     throw new Error("--portable and --deno-compile exclude each other");
   } catch (error) {
     throw new Fault("usage", {
-      what: `compile does not take these options: ${error instanceof Error ? error.message : error}`,
+      what: `compile does not take these options: ${
+        error instanceof Error ? error.message : error
+      }`,
       received: args.join(" "),
       allowed: "--deno-compile or --portable, --output <file>, --help",
     });

@@ -1,17 +1,15 @@
 /** Runs the `deno` that runs us: the runtime inside a binary is the one that made it. */
 import { Fault } from "../src/errors.ts";
 
-export interface DenoOptions {
-  cwd: string | URL;
-  env?: Record<string, string>;
-}
+/** The repository. */
+export const ROOT = new URL("../", import.meta.url);
 
-/** `deno ...args`; resolves with its standard output. Throws a `setup` fault with what it said. */
-export async function deno(args: string[], options: DenoOptions): Promise<string> {
+/** `deno ...args` in a folder; gives its standard output. Throws a `setup` fault that quotes it. */
+export async function deno(args: string[], cwd: string | URL = ROOT): Promise<string> {
   const { success, code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
-    cwd: options.cwd,
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env },
+    cwd,
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

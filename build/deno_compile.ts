@@ -1,13 +1,12 @@
 /** The first packager: `deno compile`, where denort is to be had. */
-import { runtimeFlags } from "../src/flags.ts";
+import { RUNTIME_FLAGS } from "../src/flags.ts";
 import { deno } from "./deno.ts";
 import type { Image } from "./image.ts";
 import { unstableFlags } from "./unstable.ts";
 
 /**
  * Packs `image` into the file `output`. `--self-extracting`, since a plain one finds duckdb.node
- * but not the library beside it. Where it will lie is not known here, so any native library may be
- * loaded.
+ * but not the library beside it.
  */
 export async function denoCompile(image: Image, output: string): Promise<void> {
   await deno([
@@ -22,9 +21,9 @@ export async function denoCompile(image: Image, output: string): Promise<void> {
     "--cached-only",
     "--node-modules-dir=manual",
     ...unstableFlags(),
-    ...runtimeFlags(),
+    ...RUNTIME_FLAGS,
     ...image.parts.map((part) => `--include=${part}`),
     `--output=${output}`,
     image.main,
-  ], { cwd: image.folder });
+  ], image.folder);
 }

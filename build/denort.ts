@@ -5,7 +5,6 @@
  */
 import { join } from "node:path";
 import { deno } from "./deno.ts";
-import { ROOT } from "./image.ts";
 
 const ASK_MS = 4000;
 
@@ -19,7 +18,7 @@ export type Denort = { from: string } | { missing: string };
 /** Looks for it as `deno compile` would: a file that is named, the cache, the network. */
 export async function findDenort(env: Record<string, string>): Promise<Denort> {
   if (env.DENORT_BIN) return { from: "DENORT_BIN" };
-  const { denoDir } = JSON.parse(await deno(["info", "--json"], { cwd: ROOT }));
+  const { denoDir } = JSON.parse(await deno(["info", "--json"]));
   const cached = await Deno.stat(join(denoDir, "dl", PATH)).then(() => true, () => false);
   if (cached) return { from: "Deno's cache" };
   try {

@@ -6,7 +6,6 @@
 import { join } from "node:path";
 import { Fault } from "../src/errors.ts";
 import { deno } from "./deno.ts";
-import { ROOT } from "./image.ts";
 
 const NAME = "@duckdb/node-bindings";
 
@@ -46,8 +45,8 @@ export async function copyDuckdb(nodeModules: string): Promise<void> {
 
 async function findPackage(): Promise<NpmPackage> {
   const platform = `${Deno.build.os} ${Deno.build.arch}`;
-  await deno(["cache", "--quiet", "main.ts"], { cwd: ROOT }); // on a fresh clone it isn't there yet
-  const info = JSON.parse(await deno(["info", "--json", "src/ingest.ts"], { cwd: ROOT }));
+  await deno(["cache", "--quiet", "main.ts"]); // on a fresh clone it isn't there yet
+  const info = JSON.parse(await deno(["info", "--json", "src/ingest.ts"]));
   const packages = Object.values<NpmPackage>(info.npmPackages);
   const found = packages.find(({ name }) => name === `${NAME}-${PLATFORMS[platform]}`);
   if (found !== undefined) return found;

@@ -13,10 +13,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.ts";
+import { ROOT } from "./deno.ts";
 import { copyDuckdb } from "./duckdb.ts";
-
-/** The repository. */
-export const ROOT = new URL("../", import.meta.url);
 
 /** An image. Disposing it removes the folder. */
 export interface Image extends AsyncDisposable {
@@ -26,8 +24,6 @@ export interface Image extends AsyncDisposable {
   /** Paths in it. */
   readonly main: string;
   readonly worker: string;
-  /** The one file that is loaded as native code by the runtime itself. */
-  readonly duckdb: string;
 }
 
 /** Makes an image for this platform in a temporary folder. Tells `step` what it does. */
@@ -38,7 +34,6 @@ export async function prepareImage(step: (text: string) => void): Promise<Image>
     parts: ["src", "sql", "node_modules"],
     main: "src/main.js",
     worker: "src/ingest.js",
-    duckdb: "node_modules/@duckdb/node-bindings/duckdb.node",
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
   try {

@@ -11,23 +11,23 @@ const V8_FLAGS = ["--max-heap-size=512"];
 
 /**
  * Permissions and V8 flags. Addresses, folders and certificates are settings, so net, read and
- * write have no list of their own; environment variables other than ours look unset. Nothing may
- * run a program, load code over the network, or ask the user for more.
+ * write have no list of their own; neither has ffi, since a batch asks for the address of its
+ * buffer (`Deno.UnsafePointer`), which a list of libraries does not allow. Environment variables
+ * other than ours look unset. Nothing may run a program, load code over the network, or ask the
+ * user for more.
  */
-export function runtimeFlags(duckdb?: string): string[] {
-  return [
-    "--no-prompt",
-    "--allow-net",
-    "--allow-read",
-    "--allow-write",
-    duckdb === undefined ? "--allow-ffi" : `--allow-ffi=${duckdb}`,
-    "--allow-env=SLUICE_*",
-    "--ignore-env",
-    "--allow-sys=statfs",
-    "--deny-import",
-    `--v8-flags=${V8_FLAGS.join(",")}`,
-  ];
-}
+export const RUNTIME_FLAGS: readonly string[] = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-ffi",
+  "--allow-env=SLUICE_*",
+  "--ignore-env",
+  "--allow-sys=statfs",
+  "--deny-import",
+  `--v8-flags=${V8_FLAGS.join(",")}`,
+];
 
 /** `deno`'s arguments before `main.ts <mode>`. */
-export const RUN_FLAGS: readonly string[] = ["run", ...runtimeFlags()];
+export const RUN_FLAGS: readonly string[] = ["run", ...RUNTIME_FLAGS];

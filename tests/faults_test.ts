@@ -467,7 +467,7 @@ test(
     await threeTables(database);
     await using replica = await Replica.start(database, options);
     await replica.until(() => replica.pipeline.status().phase === "snapshot");
-    await database.query("ALTER TABLE late ALTER v TYPE int USING v + 1");
+    await database.query("ALTER TABLE late ALTER v TYPE int USING v + 0");
     await assertEqual(replica);
   },
 );
@@ -849,7 +849,8 @@ test("names with quotes, dots, spaces, upper case and keywords", async (database
   await replica.caughtUp();
   for (const name of names) {
     const table = `"My.Schema".${quoted(name)}`;
-    await database.query(`INSERT INTO ${table} VALUES (2, 'c', repeat('x', 5000), 6), (3, 'd')`);
+    await database.query(`INSERT INTO ${table} VALUES (2, 'c', repeat('x', 5000), 6),
+       (3, 'd', NULL, NULL)`);
     await database.query(`UPDATE ${table} SET "order" = 'z' WHERE "Id x" = 2`);
     await database.query(`UPDATE ${table} SET rowid = 9 WHERE "Id x" = 1`);
     await database.query(`DELETE FROM ${table} WHERE "Id x" = 3`);

@@ -64,6 +64,8 @@ export function parseRelation(bytes: Uint8Array, view: DataView, at: number): Re
 export function assertSame(relation: Relation, table: Table): void {
   const differences: string[] = [];
   const received = relation.columns;
+  const name = tableName(relation);
+  if (name !== tableName(table)) differences.push(`it is now called ${name}`);
   for (const column of table.columns) {
     const now = received.find((other) => other.name === column.name);
     if (now === undefined) differences.push(`column ${column.name} is gone`);

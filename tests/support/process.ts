@@ -46,9 +46,10 @@ export class SluiceProcess implements AsyncDisposable {
   #output = "";
   #hasEnded = false;
 
-  constructor(env: Record<string, string>, args: string[] = []) {
+  /** `start`: what makes the command of the arguments and the environment, when it isn't main.ts. */
+  constructor(env: Record<string, string>, args: string[] = [], start = command) {
     this.address = `127.0.0.1:${freePort()}`;
-    this.#child = command(["serve", ...args], {
+    this.#child = start(["serve", ...args], {
       SLUICE_HTTP_ADDR: this.address,
       SLUICE_LOG_FILE: "none",
       ...env,

@@ -116,6 +116,12 @@ const ROWS: readonly Row[] = [
     todo: "Take a new snapshot: `deno task serve --resnapshot`.",
   },
   {
+    code: /^55P03$/,
+    kind: "connection",
+    what: "a table is being altered at the source",
+    todo: RETRIED,
+  },
+  {
     code: /^(08...|57P0.|57014|40...|53...|58...)$/,
     kind: "connection",
     what: "the source broke off",

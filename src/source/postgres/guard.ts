@@ -6,14 +6,25 @@ import { Fault } from "../../errors.ts";
 import { ask } from "./slot.ts";
 
 /**
- * Keeps others from altering, rewriting or truncating the tables until the client's transaction
- * ends, as pg_dump does; reading and writing go on. What rewrites a table makes it look empty to
+ * Keeps others from altering, rewriting or truncating the tables until the clients' transactions
+ * end, as pg_dump does; reading and writing go on. What rewrites a table makes it look empty to
  * an older snapshot. It is done after the slot was made: making it waits for open transactions,
  * and one of those might wait for these locks.
+ *
+ * Every client that will read takes the locks at once: one that asked later could find itself in
+ * the queue behind somebody's ALTER TABLE, which waits for the first client, which waits for the
+ * snapshot's end. For the same reason only the first may wait; for the others, having to is a
+ * `connection` fault, after which the snapshot is begun again.
  */
-export async function lockTables(client: pg.Client, tables: readonly Table[]): Promise<void> {
+export async function lockTables(
+  clients: readonly pg.Client[],
+  tables: readonly Table[],
+): Promise<void> {
   const names = tables.map(({ schema, name }) => `${identifier(schema)}.${identifier(name)}`);
-  await ask(client, `LOCK TABLE ${names.join(", ")} IN ACCESS SHARE MODE`, "locking the tables");
+  const sql = `LOCK TABLE ${names.join(", ")} IN ACCESS SHARE MODE`;
+  const [first, ...others] = clients;
+  await ask(first, sql, "locking the tables");
+  for (const client of others) await ask(client, `${sql} NOWAIT`, "locking the tables");
 }
 
 /**

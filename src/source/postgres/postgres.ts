@@ -89,7 +89,7 @@ export class PostgresSource implements Source {
         await importSnapshot(reader, snapshotName);
         readers.push(reader);
       }
-      await lockTables(readers[0], planned.tables);
+      await lockTables(readers, planned.tables);
       const seen = await this.#catalog(readers[0]);
       const isSame = JSON.stringify(seen.tables) === JSON.stringify(planned.tables) &&
         await storageOf(readers[0], planned.tables) === await storageOf(sql, planned.tables);
@@ -127,10 +127,10 @@ export class PostgresSource implements Source {
       const server = await readServer(sql);
       const catalog = await this.#catalog(sql);
       this.#leftOut = [...this.#leftOut, ...newTables(catalog, layouts)];
-      const passOver = await this.#assertPublished(sql, layouts);
       const replication = await this.#connect(true, clients);
       const identity = await identify(replication);
       assertResumable(position, identity, await readSlot(sql, position.slot));
+      const passOver = await this.#assertPublished(sql, layouts);
       await sql.end();
       const binary = this.codec.isBinary(layouts);
       log.info("streaming from {lsn} ({format} values)", {
