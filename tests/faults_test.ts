@@ -803,18 +803,40 @@ test("memory does not grow with the bytes that went through", async (database, o
   }, 15);
 });
 
-test("a warehouse of 512 MB in all takes large values for long", async (database, options) => {
+test("512 MB in all: values of 20 kB, change after change", async (database, options) => {
+  await largeValues(database, options, 20_000, 6000);
+});
+
+test(
+  "512 MB in all: values of 60 kB are taken, or refused with the setting to raise",
+  async (database, options) => {
+    try {
+      await largeValues(database, options, 60_000, 2500);
+    } catch (error) {
+      assert.ok(error instanceof Fault, `no fault, but ${(error as Error).stack}`);
+      assert.match(error.message, /SLUICE_MEMORY_TOTAL_MB/);
+    }
+  },
+);
+
+/** Changes one row again and again, each time to another value of so many bytes. */
+async function largeValues(
+  database: TestDatabase,
+  options: ReplicaOptions,
+  bytes: number,
+  changes: number,
+): Promise<void> {
   await database.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
   await database.query("ALTER TABLE t ALTER v SET STORAGE EXTERNAL");
   await database.query("INSERT INTO t VALUES (1, '')");
   await using replica = await Replica.start(database, { ...options, totalMb: 512 });
   await replica.caughtUp();
-  for (let i = 0; i < 4000; i++) {
-    await database.query(`UPDATE t SET v = repeat('${i % 10}', 60000)`);
+  for (let i = 0; i < changes; i++) {
+    await database.query(`UPDATE t SET v = repeat(md5('${i}'), ${Math.ceil(bytes / 32)})`);
     if (i % 20 === 0) await replica.caughtUp();
   }
   await assertEqual(replica);
-});
+}
 
 test("one transaction of a million rows fits into 512 MB", async (database, options) => {
   await database.query("CREATE TABLE t (id int PRIMARY KEY, a text, b text, n numeric(18,2))");

@@ -185,7 +185,9 @@ class Writer {
     const columns = Object.keys(table.values).filter(() => random.below(2) === 0);
     if (columns.length === 0) columns.push(random.pick(Object.keys(table.values)));
     const sets = columns.map((column) => `${column} = ${table.values[column](random)}`);
-    const all = random.below(6) === 0 ? "true" : where(table, n);
+    // All rows but those of #large: many rows of large values at once take more than DuckDB has.
+    const most = table.name === "plain" ? "id < 1000" : "true";
+    const all = random.below(6) === 0 ? most : where(table, n);
     return `UPDATE ${table.name} SET ${sets.join(", ")} WHERE ${all}`;
   }
 
