@@ -13,7 +13,7 @@ import { outcome } from "./junit.ts";
 import { closingLine, sum, type Tally } from "./tally.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const CODE = ["main.ts", "src", "generator", "bench", "tests"];
+const CODE = ["main.ts", "src", "generator", "bench", "build", "tests"];
 const CI = Deno.env.get("CI") === "true";
 
 /** A process that runs longer than this hangs: it is killed, and that is a failure. */

@@ -9,6 +9,7 @@
  * and no lower bounds, so arrays with them have no counterpart.
  */
 import type { ColumnType } from "../catalog/catalog.ts";
+import { assertNotTooLate } from "./time.ts";
 import { BadValue } from "./value_error.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -20,7 +21,7 @@ export function arrayToJson(
   start: number,
   end: number,
 ): string {
-  const text = decoder.decode(source.subarray(start, end));
+  const text = utf8(source, start, end);
   if (text[0] === "[") {
     throw new BadValue(`an array with bounds of its own (${text.slice(0, 40)}) has no counterpart`);
   }
@@ -55,6 +56,14 @@ export function arrayToJson(
   return `[${elements.join(",")}]`;
 }
 
+function utf8(source: Uint8Array, start: number, end: number): string {
+  try {
+    return decoder.decode(source.subarray(start, end));
+  } catch {
+    throw new BadValue("its bytes are not UTF-8"); // a "char" may be any byte
+  }
+}
+
 /** An element's text as DuckDB's cast from text reads it, where that differs from PostgreSQL's. */
 function elementText(of: ColumnType, text: string): string {
   switch (of.kind) {
@@ -62,9 +71,11 @@ function elementText(of: ColumnType, text: string): string {
       return text === "t" ? "true" : "false";
     case "bytea": // \x0a1b → 0a1b: the sink makes bytes of it
       return text.slice(2);
-    case "date":
     case "timestamp":
     case "timestamptz":
+      assertNotTooLate(text);
+      return text.replace(/^(\S+)(.*) BC$/, "$1 (BC)$2"); // the era follows the date
+    case "date":
       return text.replace(/^(\S+)(.*) BC$/, "$1 (BC)$2"); // the era follows the date
     case "decimal":
       if (/^-?(NaN|Infinity)$/.test(text)) {

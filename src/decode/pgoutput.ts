@@ -217,7 +217,9 @@ export class PgoutputDecoder implements Decoder {
 
   #makeRoom(batch: Batch, target: Target, rows: number, messageBytes: number): boolean {
     const { layout } = target;
-    const bytes = messageBytes * (layout.mayExpand ? EXPANSION_MAX : 1) + target.flags.length;
+    // A change of key may put a value of the old row into both of its rows.
+    const expansion = rows * (layout.mayExpand ? EXPANSION_MAX : 1);
+    const bytes = messageBytes * expansion + target.flags.length;
     if (batch.reserve(layout, rows, bytes)) return true;
     if (batch.rows > 0) return false;
     batch.enlarge(layout, rows, bytes);

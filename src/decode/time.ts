@@ -39,8 +39,22 @@ export function putTimestampBinary(batch: Batch, to: number, view: DataView, sta
   if (high === -INT_MAX - 1 && low === 0) return putInfinity(batch, to, true);
   const lowSum = low + EPOCH_LOW;
   const highSum = high + EPOCH_HIGH + (lowSum >= 0x1_0000_0000 ? 1 : 0);
-  if (highSum > INT_MAX) throw new BadValue("a timestamp after 294247-01-10 has no counterpart");
-  putHalves(batch, to, highSum, lowSum % 0x1_0000_0000);
+  putFinite(batch, to, highSum, lowSum % 0x1_0000_0000);
+}
+
+/** Writes a timestamp that is not infinite, and must not become so. */
+function putFinite(batch: Batch, to: number, high: number, low: number): void {
+  if (high > INT_MAX || (high === INT_MAX && low === 0xffff_ffff)) throw tooLate();
+  putHalves(batch, to, high, low);
+}
+
+function tooLate(): BadValue {
+  return new BadValue("a timestamp after 294247-01-10 04:00:54.775806 has no counterpart");
+}
+
+/** Throws when the text of a timestamp or date inside an array may be later than DuckDB's last. */
+export function assertNotTooLate(text: string): void {
+  if (!text.endsWith(" BC") && parseInt(text) > 294_246) throw tooLate();
 }
 
 /** The µs since 1970 of a binary timestamp as two halves, for a transaction's commit time. */
@@ -114,8 +128,7 @@ export function putTimestampText(
   const low16 = ((upper % 0x10000) + 0x10000) % 0x10000;
   const sum = low16 * 0x10000 + lower;
   const high = (upper - low16) / 0x10000 + Math.floor(sum / 0x1_0000_0000);
-  if (high > INT_MAX) throw new BadValue("a timestamp after 294247-01-10 has no counterpart");
-  putHalves(batch, to, high, ((sum % 0x1_0000_0000) + 0x1_0000_0000) % 0x1_0000_0000);
+  putFinite(batch, to, high, ((sum % 0x1_0000_0000) + 0x1_0000_0000) % 0x1_0000_0000);
 }
 
 /** 1 for `infinity`, −1 for `-infinity`, 0 for anything else. */

@@ -76,6 +76,10 @@ export function putText(
   const to = chunk.data[decoder.at] + row * decoder.width;
   switch (decoder.kind) {
     case "text":
+      if (decoder.column.typeOid === CHAR_OID && source[start] > 0x7f && start < end) {
+        throw new BadValue("its byte is not UTF-8");
+      }
+      return batch.putString(chunk, decoder.at, row, source, start, end);
     case "json":
       return batch.putString(chunk, decoder.at, row, source, start, end);
     case "uuid":

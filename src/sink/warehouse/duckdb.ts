@@ -46,8 +46,13 @@ export class Warehouse implements Sink {
       await instance.connect(),
       options.dataDir,
     );
-    const { tables } = await warehouse.state();
-    warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
+    try {
+      const { tables } = await warehouse.state();
+      warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
+    } catch (error) {
+      await warehouse.close();
+      throw error;
+    }
     return warehouse;
   }
 
@@ -184,12 +189,30 @@ export class Warehouse implements Sink {
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
-    return (await this.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+    try {
+      return (await this.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+    } catch (error) {
+      throw this.#fault(error, sql);
+    }
   }
 
   #fault(error: unknown, sql?: string): Fault {
     const text = error instanceof Error ? error.message : String(error);
     if (isDiskFull(text)) return diskFull(text);
+    if (/Out of Memory|failed to pin block|failed to allocate/i.test(text)) {
+      return new Fault("warehouse", {
+        what: "the warehouse needs more memory than its share of the budget",
+        received: text.split("\n")[0].slice(0, 300),
+        todo: "Nothing of this transaction was kept. Raise SLUICE_MEMORY_TOTAL_MB.",
+      }, { cause: error });
+    }
+    if (/Could not read enough bytes|Corrupt|checksum|INTERNAL Error/i.test(text)) {
+      return new Fault("warehouse", {
+        what: "the warehouse file is damaged",
+        received: text.split("\n")[0].slice(0, 300),
+        todo: "Move the data folder away and take a new snapshot (--resnapshot).",
+      }, { cause: error });
+    }
     return new Fault("warehouse", {
       what: `DuckDB refused ${sql === undefined ? "a batch of rows" : `"${sql.slice(0, 200)}"`}`,
       received: text.slice(0, 1000),

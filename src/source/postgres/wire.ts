@@ -44,6 +44,8 @@ export class Wire {
   #buffer: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
+  /** Ours, for what chunks of the socket leave over; as large as the largest message so far. */
+  #own: Uint8Array = new Uint8Array(0);
   #failure: Fault | undefined;
   #wake: (() => void) | undefined;
 
@@ -170,18 +172,15 @@ export class Wire {
       const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset + this.#at);
       needed = Math.max(needed, Math.min(view.getInt32(1) + 1, this.messageBytesMax));
     }
-    // Growing in place saves copying a large message again with each chunk.
-    const hasRoom = this.#at === 0 && this.#buffer.length >= needed && this.#own === this.#buffer;
-    if (!hasRoom) {
-      const grown = new Uint8Array(needed);
-      grown.set(this.#buffer.subarray(this.#at, this.#end));
-      this.#buffer = this.#own = grown;
-    }
-    this.#buffer.set(chunk, rest);
+    const restBytes = this.#buffer.subarray(this.#at, this.#end);
+    // What was lent is free again by now, so our own buffer is used over and over.
+    if (this.#own.length < needed) this.#own = new Uint8Array(needed);
+    const isInPlace = this.#buffer === this.#own && this.#at === 0;
+    if (!isInPlace) this.#own.set(restBytes);
+    this.#own.set(chunk, rest);
+    this.#buffer = this.#own;
     this.#end = rest + chunk.length;
   }
-  /** The buffer, when it is ours and not a chunk of the socket's. */
-  #own: Uint8Array | undefined;
 
   #arrived(chunk: Uint8Array): void {
     this.#queue.push(chunk);
