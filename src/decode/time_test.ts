@@ -134,8 +134,8 @@ Deno.test("time: no finite timestamp becomes an infinity: the last one is a bad 
 });
 
 Deno.test("time: any other text is a bad value", () => {
-  for (const value of ["", "x", "2026", "2026-", "2026-11", "2026-11-", "infinitx", "-"]) {
-    if (value !== "infinitx") assert.throws(() => text(putDateText, value), BadValue, value);
+  for (const value of ["", "x", "2026", "2026-", "2026-11", "2026-11-", "-"]) {
+    assert.throws(() => text(putDateText, value), BadValue, value);
     assert.throws(() => text(putTimestampText, value), BadValue, value);
   }
   for (const value of ["2026-11-23", "2026-11-23 ", "2026-11-23 1", "2026-11-23T10:00:00"]) {
