@@ -71,6 +71,15 @@ export class PgoutputDecoder implements Decoder {
   }
 
   decode(input: Input, batch: Batch): Stop {
+    try {
+      return this.#decode(input, batch);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error; // a RangeError is a read beyond the message
+      return { kind: "fault", fault: malformed(error.message) };
+    }
+  }
+
+  #decode(input: Input, batch: Batch): Stop {
     const { bytes, view } = input;
     if (this.inTransaction) batch.beginTransaction(this.#commitTimeMs);
     while (input.at < input.end) {
@@ -165,7 +174,7 @@ export class PgoutputDecoder implements Decoder {
     if (target === undefined) return unannounced(input.view.getUint32(at + 1));
     if (target === null) return undefined;
     if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
-    return this.#row(input, at + 6, 0, batch, target, "c");
+    return this.#row(input, at + 6, end, 0, batch, target, "c");
   }
 
   #delete(input: Input, at: number, end: number, batch: Batch): Stop | undefined {
@@ -173,7 +182,7 @@ export class PgoutputDecoder implements Decoder {
     if (target === undefined) return unannounced(input.view.getUint32(at + 1));
     if (target === null) return undefined;
     if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
-    return this.#row(input, at + 6, 0, batch, target, "d");
+    return this.#row(input, at + 6, end, 0, batch, target, "d");
   }
 
   #update(input: Input, at: number, end: number, batch: Batch): Stop | undefined {
@@ -186,15 +195,15 @@ export class PgoutputDecoder implements Decoder {
     const fresh = old === 0 ? at + 6 : skipTuple(input, old) + 1;
     if (old === 0 || !keyChanged(input, old, fresh, target)) {
       if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
-      return this.#row(input, fresh, old, batch, target, "u");
+      return this.#row(input, fresh, end, old, batch, target, "u");
     }
     // A change of key: the old key goes, the new one comes. Where it keeps a stored value, that is
     // found under the old key, so nothing else may have happened to the table in this batch.
     const rows = batch.segments.get(target.layout)?.rows ?? 0;
     if (rows > 0 && hasUnchanged(input, fresh)) return FULL;
     if (!this.#makeRoom(batch, target, 2, end - at)) return FULL;
-    return this.#row(input, old, 0, batch, target, "d") ??
-      this.#row(input, fresh, old, batch, target, "c");
+    return this.#row(input, old, end, 0, batch, target, "d") ??
+      this.#row(input, fresh, end, old, batch, target, "c");
   }
 
   #truncate(input: Input, at: number, batch: Batch): Stop | undefined {
@@ -226,10 +235,11 @@ export class PgoutputDecoder implements Decoder {
     return batch.reserve(layout, rows, bytes);
   }
 
-  /** Decodes the tuple at `at`. `old` (0: none) is where the old tuple's values can be found. */
+  /** Decodes the tuple at `at`, in a message up to `end`. `old` (0: none) is where the old tuple's values can be found. */
   #row(
     input: Input,
     at: number,
+    end: number,
     old: number,
     batch: Batch,
     target: Target,
@@ -245,6 +255,7 @@ export class PgoutputDecoder implements Decoder {
     let column: ColumnDecoder | undefined;
     try {
       const count = view.getInt16(at);
+      if (count !== columns.length) throw new RangeError(`a tuple of ${count} columns`);
       at += 2;
       for (let i = 0; i < count; i++) {
         column = columns[i];
@@ -262,6 +273,7 @@ export class PgoutputDecoder implements Decoder {
         } else {
           const length = view.getInt32(at);
           at += 4;
+          if (length < 0 || at + length > end) throw new RangeError(`a value of ${length} bytes`);
           this.#put(input, tag, batch, chunk, column, at, at + length);
           at += length;
         }
@@ -311,6 +323,14 @@ export class PgoutputDecoder implements Decoder {
   }
 }
 
+function malformed(received: string): Fault {
+  return new Fault("protocol", {
+    what: "a replication message is not as PostgreSQL 14 sends it",
+    received,
+    todo: "Nothing of its transaction was applied. Start again; if it comes back, report it.",
+  });
+}
+
 /** An unsigned 64-bit number of the WAL; a number beyond 2^53 does not occur (position.ts). */
 function readLsn(view: DataView, at: number): number {
   return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
@@ -325,7 +345,10 @@ function fieldAt(input: Input, tuple: number, index: number): number {
 
 function skipField(input: Input, at: number): number {
   const tag = input.bytes[at];
-  return tag === NULL || tag === UNCHANGED ? at + 1 : at + 5 + input.view.getInt32(at + 1);
+  if (tag === NULL || tag === UNCHANGED) return at + 1;
+  const length = input.view.getInt32(at + 1);
+  if (length < 0) throw new RangeError(`a value of ${length} bytes`);
+  return at + 5 + length;
 }
 
 /** Where the byte after a tuple is. */
@@ -338,6 +361,9 @@ function keyChanged(input: Input, old: number, fresh: number, target: Target): b
   const { bytes } = input;
   let a = old + 2;
   let b = fresh + 2;
+  if (input.view.getInt16(old) !== input.view.getInt16(fresh)) {
+    throw new RangeError("an old and a new tuple of different widths");
+  }
   for (let i = 0; i < target.inKey.length; i++) {
     const aEnd = skipField(input, a);
     const bEnd = skipField(input, b);

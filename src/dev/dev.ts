@@ -106,8 +106,8 @@ class Dev {
 
   async #child(
     name: string,
-    flags: string[],
-    args: string[],
+    flags: readonly string[],
+    args: readonly string[],
     env: Record<string, string>,
   ): Promise<Child> {
     const child = new Child({
