@@ -42,6 +42,8 @@ class Ingest {
   #silentSinceMs: number | null = null;
   #duckdbBytes = 0;
   readonly #isOver = Promise.withResolvers<void>();
+  /** The question to DuckDB that is under way: its file must not be closed before the answer. */
+  #asking: Promise<number> | undefined;
   readonly #asked = new Map<number, AbortController>();
 
   private constructor(
@@ -91,7 +93,7 @@ class Ingest {
       clearInterval(report);
       this.#report();
       this.#isOver.resolve();
-      await looking;
+      await Promise.allSettled([looking, this.#asking]);
       for (const asked of this.#asked.values()) asked.abort();
       await this.source.close();
       await this.reader.close();
@@ -157,7 +159,7 @@ class Ingest {
   /** Looks at what only asking tells: the server's WAL, DuckDB's memory. */
   async #look(): Promise<void> {
     try {
-      this.#duckdbBytes = await this.warehouse.memoryBytes();
+      this.#duckdbBytes = await (this.#asking = this.warehouse.memoryBytes());
       const before = this.#health;
       this.#health = await this.source.health();
       this.#warnOfSlot(before);

@@ -155,12 +155,13 @@ function diskTest(name: string, id: string, megabytesLeft: number): void {
       }
       if (ended === "running") {
         assert.equal(replica.pipeline.status().waiting?.kind, "disk-full");
-        const [[count]] = await replica.query("SELECT count(*)::INT FROM public.t");
-        assert.ok(Number(count) % 300 === 1, `half a transaction is visible: ${count}`);
+        const reader = await replica.query("SELECT count(*)::INT FROM public.t").catch(String);
         await disk.makeRoom();
-        await until("it goes on", () => {
+        await until("it goes on, or ends", () => {
           return ended !== "running" || replica.pipeline.status().waiting === null;
         });
+        assert.ok(Array.isArray(reader), `a reader was refused meanwhile: ${reader}`);
+        assert.equal(Number(reader[0][0]) % 300, 1, "half a transaction is visible");
       } else await disk.makeRoom();
       if (ended === "running") return void await assertEqual(replica);
       // DuckDB gave up: then the process ends, saying why, and a restart goes on.
@@ -174,7 +175,7 @@ function diskTest(name: string, id: string, megabytesLeft: number): void {
 }
 
 diskTest("a disk that is full at COMMIT is waited for, and readers go on", "full_commit", 2);
-diskTest("a disk that is full at CHECKPOINT is no dead end", "full_checkpoint", 5.5);
+diskTest("a disk that is full at CHECKPOINT is no dead end", "full_checkpoint", 13);
 
 // Memory
 

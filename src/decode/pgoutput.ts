@@ -26,13 +26,12 @@ import { COMMIT, type Decoder, END, FULL, type Input, type Stop } from "./decode
 import { badValue } from "./fault.ts";
 import { assertSame, parseRelation, schemaChanged } from "./relation.ts";
 import { readTimestamp } from "./time.ts";
+import { fieldAt, hasUnchanged, keyChanged, NULL, skipTuple, UNCHANGED } from "./tuple.ts";
 import { BadValue } from "./value_error.ts";
 import { type ColumnDecoder, columnDecoders, EXPANSION_MAX, putBinary, putText } from "./values.ts";
 
 const HEADER_BYTES = 5; // of a CopyData message
 const XLOG_BYTES = HEADER_BYTES + 1 + 8 + 8 + 8;
-const NULL = 110; // n
-const UNCHANGED = 117; // u
 const TEXT = 116; // t
 const OLD_KEY = 75; // K
 const OLD_ROW = 79; // O
@@ -193,7 +192,7 @@ export class PgoutputDecoder implements Decoder {
     const tag = bytes[at + 5];
     const old = tag === OLD_KEY || tag === OLD_ROW ? at + 6 : 0;
     const fresh = old === 0 ? at + 6 : skipTuple(input, old) + 1;
-    if (old === 0 || !keyChanged(input, old, fresh, target)) {
+    if (old === 0 || !keyChanged(input, old, fresh, target.inKey)) {
       if (!this.#makeRoom(batch, target, 1, end - at)) return FULL;
       return this.#row(input, fresh, end, old, batch, target, "u");
     }
@@ -334,55 +333,6 @@ function malformed(received: string): Fault {
 /** An unsigned 64-bit number of the WAL; a number beyond 2^53 does not occur (position.ts). */
 function readLsn(view: DataView, at: number): number {
   return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
-}
-
-/** Where the tag of a tuple's field is. */
-function fieldAt(input: Input, tuple: number, index: number): number {
-  let at = tuple + 2;
-  for (let i = 0; i < index; i++) at = skipField(input, at);
-  return at;
-}
-
-function skipField(input: Input, at: number): number {
-  const tag = input.bytes[at];
-  if (tag === NULL || tag === UNCHANGED) return at + 1;
-  const length = input.view.getInt32(at + 1);
-  if (length < 0) throw new RangeError(`a value of ${length} bytes`);
-  return at + 5 + length;
-}
-
-/** Where the byte after a tuple is. */
-function skipTuple(input: Input, tuple: number): number {
-  return fieldAt(input, tuple, input.view.getInt16(tuple));
-}
-
-/** Whether the old and the new tuple differ in a column of the key. */
-function keyChanged(input: Input, old: number, fresh: number, target: Target): boolean {
-  const { bytes } = input;
-  let a = old + 2;
-  let b = fresh + 2;
-  if (input.view.getInt16(old) !== input.view.getInt16(fresh)) {
-    throw new RangeError("an old and a new tuple of different widths");
-  }
-  for (let i = 0; i < target.inKey.length; i++) {
-    const aEnd = skipField(input, a);
-    const bEnd = skipField(input, b);
-    if (target.inKey[i] && bytes[b] !== UNCHANGED) {
-      if (aEnd - a !== bEnd - b) return true;
-      for (let k = 0; k < aEnd - a; k++) if (bytes[a + k] !== bytes[b + k]) return true;
-    }
-    [a, b] = [aEnd, bEnd];
-  }
-  return false;
-}
-
-function hasUnchanged(input: Input, tuple: number): boolean {
-  let at = tuple + 2;
-  for (let i = input.view.getInt16(tuple); i > 0; i--) {
-    if (input.bytes[at] === UNCHANGED) return true;
-    at = skipField(input, at);
-  }
-  return false;
 }
 
 function unknown(what: string, byte: number): Stop {
