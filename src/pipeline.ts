@@ -48,9 +48,12 @@ export class Pipeline {
   #snapshotDone = false;
   /** Apply each source transaction by itself: a fault must stop right before its own. */
   #careful = false;
+  /** Up to where everything was decoded when the fault was met that made us careful. */
+  #faultLsn = 0;
   #retryMs = RETRY_MS_MIN;
   #lastCommitAt = 0;
-  readonly #stop = Promise.withResolvers<void>();
+  /** Ends the wait that is under way, if one is. */
+  #wake: (() => void) | undefined;
   #stopping = false;
 
   constructor(private readonly options: PipelineOptions) {
@@ -83,7 +86,7 @@ export class Pipeline {
   /** Asks the run to end after what was read is applied. */
   stop(): void {
     this.#stopping = true;
-    this.#stop.resolve();
+    this.#wake?.();
     // What waits for the source before a stream is up must not be waited for.
     if (this.#phase !== "streaming") void this.options.source.close();
   }
@@ -177,18 +180,27 @@ export class Pipeline {
     await this.#applier.commit(boundary);
   }
 
-  /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. */
+  /**
+   * Waits for input, the sink, a moment of idleness or a stop, whichever comes first. No
+   * `Promise.race`: on a promise that lives long, each race would leave a reaction that keeps its
+   * result, and so every byte that was ever read.
+   */
   async #wait(reading: Promise<Input>): Promise<Input | undefined> {
-    const idle = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => idle.resolve(undefined), 1000);
+    const woken = Promise.withResolvers<void>();
+    const timer = setTimeout(woken.resolve, 1000);
+    this.#wake = woken.resolve;
+    let input: Input | undefined;
+    reading.then((arrived) => {
+      input = arrived;
+      woken.resolve();
+    }, woken.reject);
+    if (this.#applier.work !== undefined) this.#applier.settle().then(woken.resolve, woken.reject);
     try {
-      const others: Promise<undefined>[] = [idle.promise, this.#stop.promise.then(() => undefined)];
-      if (this.#applier.work !== undefined) {
-        others.push(this.#applier.settle().then(() => undefined));
-      }
-      return await Promise.race([reading, ...others.map(handled)]);
+      await woken.promise;
+      return input;
     } finally {
       clearTimeout(timer);
+      this.#wake = undefined;
     }
   }
 
@@ -248,6 +260,7 @@ export class Pipeline {
 
   #confirm({ position }: Boundary): void {
     this.#lastCommitAt = Date.now();
+    if (position.lsn > this.#faultLsn) this.#careful = false; // it did not come back
     this.#retryMs = RETRY_MS_MIN;
     this.#stream?.confirm(position.lsn);
   }
@@ -266,6 +279,7 @@ export class Pipeline {
       log.warn("stopping before a transaction that can't be applied: {fault}", {
         fault: error.message,
       });
+      this.#faultLsn = this.decodedLsn;
       this.#careful = true; // read again, so that everything before it is applied
       return;
     }
@@ -278,11 +292,13 @@ export class Pipeline {
   async #pause(): Promise<void> {
     await this.#putDown(); // before the wait: it must not hold the source's connections
     const jitter = 0.75 + Math.random() / 2;
-    const timer = Promise.withResolvers<void>();
-    const id = setTimeout(timer.resolve, this.#retryMs * jitter);
+    const woken = Promise.withResolvers<void>();
+    const timer = setTimeout(woken.resolve, this.#retryMs * jitter);
     this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
-    await Promise.race([timer.promise, this.#stop.promise]);
-    clearTimeout(id);
+    this.#wake = woken.resolve;
+    if (!this.#stopping) await woken.promise;
+    this.#wake = undefined;
+    clearTimeout(timer);
   }
 
   /** Lets go of the source's connections and of every batch; discards what is not committed. */

@@ -153,6 +153,7 @@ export class Warehouse implements Sink {
       await this.connection.run("CHECKPOINT");
     } catch (error) {
       // A reader in mid-statement can stand in its way: it is tried again after the next commit.
+      if (/FATAL Error|has been invalidated/.test(String(error))) throw fatal(String(error));
       if (isDiskFull(String(error))) throw diskFull(String(error));
       log.debug("checkpoint put off: {error}", { error: String(error) });
     }
@@ -198,6 +199,7 @@ export class Warehouse implements Sink {
 
   #fault(error: unknown, sql?: string): Fault {
     const text = error instanceof Error ? error.message : String(error);
+    if (/FATAL Error|has been invalidated/.test(text)) return fatal(text);
     if (isDiskFull(text)) return diskFull(text);
     if (/Out of Memory|failed to pin block|failed to allocate/i.test(text)) {
       return new Fault("warehouse", {
@@ -219,4 +221,14 @@ export class Warehouse implements Sink {
       todo: "Nothing of this transaction was kept. Please report it with the log.",
     }, { cause: error });
   }
+}
+
+/** DuckDB has given up on the open file, which only opening it anew mends: crash-only. */
+function fatal(text: string): Fault {
+  return new Fault("warehouse", {
+    what: "DuckDB could not write the warehouse file, and has closed it",
+    received: text.split("\n")[0].slice(0, 400),
+    todo: "Make room on the disk or in SLUICE_MEMORY_TOTAL_MB, as it says, and start Sluice " +
+      "again; nothing is lost.",
+  });
 }

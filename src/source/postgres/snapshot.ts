@@ -114,8 +114,9 @@ interface Job {
 /** One connection that copies a table after the other. */
 class Lane {
   job: Job | undefined;
-  /** The read that is under way, with the lane it belongs to. */
-  pending: Promise<{ lane: Lane; incoming: Incoming }> | undefined;
+  /** What its last read has brought, until it is taken. */
+  arrived: Incoming | undefined;
+  failure: unknown;
   ended = false;
 
   constructor(
@@ -134,18 +135,22 @@ class Lane {
     return true;
   }
 
-  read(): Promise<{ lane: Lane; incoming: Incoming }> {
-    if (this.pending === undefined) {
-      this.pending = this.wire.read().then((incoming) => ({ lane: this, incoming }));
-      // When another lane fails, nobody waits for this one any more.
-      this.pending.catch(() => {});
-    }
-    return this.pending;
+  /** Sees to it that a read is under way, which calls `wake` when it has ended. */
+  read(wake: () => void): void {
+    if (this.#isReading || this.arrived !== undefined || this.failure !== undefined) return;
+    this.#isReading = true;
+    this.wire.read().then((incoming) => this.arrived = incoming, (error) => this.failure = error)
+      .then(() => {
+        this.#isReading = false;
+        wake();
+      });
   }
+  #isReading = false;
 }
 
 class Reader implements SnapshotReader {
   readonly #seq: { next: number };
+  #wake: () => void = () => {};
 
   constructor(private readonly lanes: Lane[], firstSeq: number) {
     this.#seq = { next: firstSeq };
@@ -160,8 +165,16 @@ class Reader implements SnapshotReader {
     for (;;) {
       const busy = this.lanes.filter((lane) => !lane.ended);
       if (busy.length === 0) return null;
-      const { lane, incoming } = await Promise.race(busy.map((each) => each.read()));
-      lane.pending = undefined;
+      for (const each of busy) each.read(() => this.#wake());
+      const failed = busy.find((each) => each.failure !== undefined);
+      if (failed !== undefined) throw failed.failure;
+      const lane = busy.find((each) => each.arrived !== undefined);
+      if (lane === undefined) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        continue;
+      }
+      const incoming = lane.arrived!;
+      lane.arrived = undefined;
       // To the end of the row: the others come first the next time.
       this.lanes.push(...this.lanes.splice(this.lanes.indexOf(lane), 1));
       if (incoming.kind === "data") return this.#rows(lane, incoming.input);

@@ -127,8 +127,11 @@ export class Wire {
     const start = this.#at;
     let at = start;
     while (at + HEADER_BYTES <= this.#end) {
-      const next = at + 1 + view.getInt32(at + 1);
-      if (next - at > this.messageBytesMax) throw this.#tooLarge(next - at);
+      const length = view.getInt32(at + 1);
+      const next = at + 1 + length;
+      const isBad = length < 4 || length >= this.messageBytesMax;
+      if (isBad && at > start) break; // first what stands before it
+      if (isBad) throw this.#badLength(length);
       if (next > this.#end) break;
       if (this.#buffer[at] !== COPY_DATA) {
         if (at > start) break;
@@ -210,7 +213,15 @@ export class Wire {
     return toFault(error, { where: this.#where, doing: "reading changes" });
   }
 
-  #tooLarge(bytes: number): Fault {
+  #badLength(bytes: number): Fault {
+    if (bytes < 4) {
+      return new Fault("protocol", {
+        what: "a message of the source has an impossible length",
+        received: `${bytes} bytes`,
+        allowed: "4 bytes and more",
+        todo: "Check that SLUICE_DATABASE_URL leads to PostgreSQL itself.",
+      });
+    }
     return new Fault("bad-value", {
       what: "a row of the source is larger than the memory budget has room for",
       received: `${bytes} bytes`,
