@@ -5,6 +5,7 @@
 import { dirname, join } from "node:path";
 import { tmpdir } from "node:os";
 import { Fault } from "../errors.ts";
+import { waitUntilGone } from "./process.ts";
 
 /** One version of the npm packages that carry the PostgreSQL binaries, one package a platform. */
 const VERSION = "14.23.0-beta.17";
@@ -273,6 +274,8 @@ class Server implements EmbeddedPostgres {
       "--wait",
       "--timeout=60",
     ], this.owner);
+    // pg_ctl waits for the pid file to go, which is a moment before the process does.
+    await waitUntilGone(this.#postmaster, "postgres", 10_000);
     this.#postmaster = undefined;
   }
 
