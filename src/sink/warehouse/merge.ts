@@ -69,7 +69,8 @@ export function applyDelta(segment: Segment, delta: string): string[] {
   if (counts.c + counts.u + counts.r > 0) {
     statements.push(insertLast(layout, delta, onlyNew));
   }
-  statements.push(insertLog(layout, delta));
+  const op = counts.r === segment.rows ? "'r'" : "chr(m_op)"; // a snapshot's: a constant
+  statements.push(insertLog(layout, delta, op));
   return statements;
 }
 
@@ -90,10 +91,10 @@ function insertLast({ table }: TableLayout, delta: string, onlyNew: boolean): st
     `(SELECT max(m_seq) FROM ${delta} WHERE m_op <> ord('t') GROUP BY ${keys})`;
 }
 
-function insertLog({ table }: TableLayout, delta: string): string {
+function insertLog({ table }: TableLayout, delta: string, op: string): string {
   const columns = table.columns.map((_, i) => value(table, i, "")).join(", ");
   return `INSERT INTO ${logTable(table)} ` +
-    `SELECT ${columns}, chr(m_op), m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
+    `SELECT ${columns}, ${op}, m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
 }
 
 /**
