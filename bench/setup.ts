@@ -1,7 +1,7 @@
 /** What the benches share: a source, a pipeline in this process, and a folder for both. */
 import { Pool } from "../src/batch/pool.ts";
 import { planBudget } from "../src/budget.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/dev/embedded_postgres.ts";
+import { startTemporaryPostgres, type TemporaryPostgres } from "../src/dev/embedded_postgres.ts";
 import { Pipeline } from "../src/pipeline.ts";
 import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
 import { connect } from "../src/source/postgres/connect.ts";
@@ -9,21 +9,10 @@ import { postgresCodec } from "../src/decode/codec.ts";
 import { PostgresSource } from "../src/source/postgres/postgres.ts";
 
 /** A PostgreSQL in a temporary folder, with a server's usual settings but for its size. */
-export async function benchServer(): Promise<EmbeddedPostgres & { folder: string }> {
-  const folder = await Deno.makeTempDir({ prefix: "sluice-bench-" });
-  await Deno.chmod(folder, 0o755);
-  const server = await startEmbeddedPostgres({
-    dataDir: `${folder}/postgres`,
+export function benchServer(): Promise<TemporaryPostgres> {
+  return startTemporaryPostgres("sluice-bench-", {
     settings: { shared_buffers: "512MB", max_wal_size: "4GB" },
     onStep: (step) => console.log(step),
-  });
-  const stop = server.stop.bind(server);
-  return Object.assign(server, {
-    folder,
-    async [Symbol.asyncDispose]() {
-      await stop("immediate");
-      await Deno.remove(folder, { recursive: true });
-    },
   });
 }
 

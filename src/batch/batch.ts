@@ -365,11 +365,6 @@ export class Batch {
   }
 }
 
-/** Index of a source column among a chunk's columns. */
-export function sourceColumn(index: number): number {
-  return META_COUNT + index;
-}
-
 function align(bytes: number): number {
   return (bytes + 15) & ~15;
 }

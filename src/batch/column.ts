@@ -13,8 +13,6 @@ import { type ColumnType, duckdbType, type Table, tableName } from "../catalog/c
 
 /** Strings up to this many bytes live inside their head. */
 export const INLINE_BYTES_MAX = 12;
-/** Bytes of a string head. */
-export const STRING_HEAD_BYTES = 16;
 
 /** How to write one column's values: the width in bytes, and what the decoder does with them. */
 export interface ColumnLayout {

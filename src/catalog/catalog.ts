@@ -90,11 +90,6 @@ export function duckdbType(type: ColumnType): string {
   }
 }
 
-/** Whether two types are the same to the warehouse. */
-export function sameType(a: ColumnType, b: ColumnType): boolean {
-  return duckdbType(a) === duckdbType(b);
-}
-
 /** `name` as an SQL identifier, for DuckDB and PostgreSQL alike. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -65,6 +65,26 @@ export async function startEmbeddedPostgres(
   return server;
 }
 
+/** A server in a temporary folder of its own; disposing it ends it and removes the folder. */
+export type TemporaryPostgres = EmbeddedPostgres & { readonly folder: string };
+
+/** Starts a {@linkcode TemporaryPostgres}, for tests and benches. */
+export async function startTemporaryPostgres(
+  prefix: string,
+  options: Omit<EmbeddedPostgresOptions, "dataDir">,
+): Promise<TemporaryPostgres> {
+  const folder = await Deno.makeTempDir({ prefix });
+  if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o755); // it may run as another user
+  const server = await startEmbeddedPostgres({ ...options, dataDir: join(folder, "postgres") });
+  return Object.assign(server, {
+    folder,
+    async [Symbol.asyncDispose]() {
+      await server.stop("immediate");
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
+
 /** A port of 127.0.0.1 that was free a moment ago. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

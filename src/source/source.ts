@@ -14,8 +14,6 @@ export interface ChangeStream {
   readonly decoder: Decoder;
   /** The next bytes; waits for them. Throws a fault: `connection`, `position-lost`, … */
   read(): Promise<Input>;
-  /** Whether a read would have something at once. */
-  readonly hasInput: boolean;
   /** Tells the source how far everything is durable here; it may let go of what is before. */
   confirm(lsn: Lsn): void;
   /** What the source was last told. */

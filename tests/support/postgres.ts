@@ -1,7 +1,11 @@
 /** A real PostgreSQL 14 for a test file, and a database of its own for each test. */
 // @ts-types="npm:@types/pg@8.23.1"
 import type pg from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/dev/embedded_postgres.ts";
+import {
+  type EmbeddedPostgres,
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from "../../src/dev/embedded_postgres.ts";
 import { parseLsn } from "../../src/source/position.ts";
 import { connect } from "../../src/source/postgres/connect.ts";
 
@@ -52,22 +56,9 @@ export class TestDatabase implements AsyncDisposable {
   }
 }
 
-/** A server in a temporary folder; disposing it stops it and removes the folder. */
-export async function testServer(
-  settings?: Record<string, string>,
-): Promise<EmbeddedPostgres & { folder: string }> {
-  const folder = await Deno.makeTempDir({ prefix: "sluice-test-" });
-  await Deno.chmod(folder, 0o755); // PostgreSQL runs as another user when we are root
-  const server = await startEmbeddedPostgres({
-    dataDir: `${folder}/postgres`,
+/** A server in a temporary folder, quick rather than safe, with room for a slot a test. */
+export function testServer(settings?: Record<string, string>): Promise<TemporaryPostgres> {
+  return startTemporaryPostgres("sluice-test-", {
     settings: { fsync: "off", max_replication_slots: "40", max_wal_senders: "40", ...settings },
-  });
-  const stop = server.stop.bind(server);
-  return Object.assign(server, {
-    folder,
-    async [Symbol.asyncDispose]() {
-      await stop("immediate");
-      await Deno.remove(folder, { recursive: true });
-    },
   });
 }

@@ -61,10 +61,6 @@ export class PostgresStream implements ChangeStream {
     return stream;
   }
 
-  get hasInput(): boolean {
-    return this.wire.hasInput;
-  }
-
   get bufferedBytes(): number {
     return this.wire.bufferedBytes;
   }

@@ -68,11 +68,6 @@ export class Wire {
     return this.#queuedBytes + this.#buffer.length;
   }
 
-  /** Whether {@linkcode read} would have something at once. */
-  get hasInput(): boolean {
-    return this.#failure !== undefined || this.#queuedBytes > 0;
-  }
-
   /** Sends a statement by the simple protocol. */
   query(sql: string): void {
     const text = new TextEncoder().encode(sql);
