@@ -8,6 +8,7 @@
  * the bytes of long strings grow from its end. The batch is full when the two would meet.
  */
 import assert from "node:assert/strict";
+import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
 
 /** DuckDB's vector size: no chunk has more rows. */
@@ -70,6 +71,8 @@ export class Batch {
   readonly segments = new Map<TableLayout, Segment>();
   /** Rows of all tables. */
   rows = 0;
+  readonly #letters: DeadLetter[] = [];
+  #letterBytes = 0;
   /** Commit times (ms since 1970) of the source transactions that end in this batch. */
   readonly commitTimesMs: number[] = [];
   /** Commit time (ms since 1970) of the first source transaction with anything in this batch. */
@@ -105,6 +108,21 @@ export class Batch {
     this.#clear();
   }
 
+  /** Records that could not be decoded; they are kept in the same transaction as the rows. */
+  get letters(): readonly DeadLetter[] {
+    return this.#letters;
+  }
+
+  addLetter(letter: DeadLetter): void {
+    this.#letters.push(letter);
+    this.#letterBytes += letterBytes(letter);
+  }
+
+  /** Whether there is anything in it to apply. */
+  get isEmpty(): boolean {
+    return this.rows === 0 && this.#letters.length === 0;
+  }
+
   /** Bytes of the slab in use. */
   get usedBytes(): number {
     return this.#front + (this.bytes.length - this.#back);
@@ -115,9 +133,9 @@ export class Batch {
     return this.bytes.length;
   }
 
-  /** How full it is, 0 to 1. */
+  /** How full it is, 0 to 1; letters count, though they are not in the slab. */
   get fill(): number {
-    return this.usedBytes / this.bytes.length;
+    return (this.usedBytes + this.#letterBytes) / this.bytes.length;
   }
 
   /**
@@ -361,6 +379,8 @@ export class Batch {
     this.oldestCommitMs = null;
     this.transactions = 0;
     this.rows = 0;
+    this.#letters.length = 0;
+    this.#letterBytes = 0;
     this.#look(this.slab);
   }
 }

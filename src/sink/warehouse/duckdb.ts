@@ -2,16 +2,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import type { Batch } from "../../batch/batch.ts";
+import type { Batch, Segment } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
-import { literal, type Table } from "../../catalog/catalog.ts";
+import { literal, type Table, tableName } from "../../catalog/catalog.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, type Position } from "../../source/position.ts";
 import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
 import { appendSegment } from "./append.ts";
+import { insertLetters } from "./letters.ts";
 import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
+import { changesOfSql, originalsSql } from "./recognise.ts";
 
 /** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
@@ -61,12 +63,14 @@ export class Warehouse implements Sink {
     const [position] = await this.#rows("SELECT position, seq FROM _sluice.position");
     const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
     const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
+    const [[letters]] = await this.#rows("SELECT count(*) FROM _sluice.dead_letters");
     const isWhole = position !== undefined && snapshot === undefined;
     return {
       position: isWhole ? JSON.parse(position[0] as string) : null,
       seq: position === undefined ? 0 : Number(position[1]),
       tables: tables.map(([definition]) => JSON.parse(definition as string)),
       snapshot: snapshot === undefined ? null : JSON.parse(snapshot[0] as string),
+      letters: Number(letters),
     };
   }
 
@@ -91,16 +95,36 @@ export class Warehouse implements Sink {
     await this.#begin();
     for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
     await this.#run("DELETE FROM _sluice.tables");
-    for (const table of tables) {
-      for (const sql of createTables(table)) await this.#run(sql);
-      await this.#run(
-        `INSERT INTO _sluice.tables VALUES (${literal(table.schema)}, ${literal(table.name)}, ${
-          literal(JSON.stringify(table))
-        })`,
-      );
-    }
-    this.#layouts = tables.map((table) => new TableLayout(table));
+    await this.#run("DELETE FROM _sluice.dead_letters");
+    this.#layouts = [];
+    for (const table of tables) await this.#addTable(table);
     return this.#layouts;
+  }
+
+  async evolve(table: Table): Promise<TableLayout> {
+    const held = this.#layouts.find((layout) => layout.name === tableName(table));
+    if (held !== undefined) return held;
+    if (!this.#inTransaction) await this.#begin();
+    return await this.#addTable(table);
+  }
+
+  async recognise(batch: Batch): Promise<number[]> {
+    const [segment] = batch.segments.values();
+    if (segment === undefined) return [];
+    if (!this.#inTransaction) await this.#begin();
+    const delta = "recalled";
+    await this.#run(createDelta(segment.layout, delta));
+    await this.#append(delta, batch, segment);
+    const rows = await this.#rows(originalsSql(segment.layout.table, delta));
+    await this.#run(`DROP TABLE ${delta}`);
+    return rows.map(([, original]) => Number(original));
+  }
+
+  async changesOf(tx: number): Promise<Map<string, number>> {
+    const tables = this.#layouts.map((layout) => layout.table);
+    if (tables.length === 0) return new Map();
+    const rows = await this.#rows(changesOfSql(tables, tx));
+    return new Map(rows.map(([name, changes]) => [name as string, Number(changes)]));
   }
 
   async write(batch: Batch): Promise<void> {
@@ -109,13 +133,14 @@ export class Warehouse implements Sink {
       if (segment.rows === 0) continue;
       const delta = "delta";
       await this.#run(createDelta(segment.layout, delta));
-      try {
-        await appendSegment(this.connection, delta, batch, segment);
-      } catch (error) {
-        throw this.#fault(error);
-      }
+      await this.#append(delta, batch, segment);
       for (const sql of applyDelta(segment, delta)) await this.#run(sql);
       await this.#run(`DROP TABLE ${delta}`);
+    }
+    if (batch.letters.length > 0) {
+      await insertLetters(this.connection, batch.letters).catch((error) => {
+        throw this.#fault(error);
+      });
     }
   }
 
@@ -169,6 +194,24 @@ export class Warehouse implements Sink {
     this.connection.closeSync();
     this.watcher.closeSync();
     this.instance.closeSync();
+  }
+
+  async #addTable(table: Table): Promise<TableLayout> {
+    for (const sql of createTables(table)) await this.#run(sql);
+    const [schema, name, definition] = [table.schema, table.name, JSON.stringify(table)]
+      .map(literal);
+    await this.#run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
+    const layout = new TableLayout(table);
+    this.#layouts = [...this.#layouts, layout];
+    return layout;
+  }
+
+  async #append(delta: string, batch: Batch, segment: Segment): Promise<void> {
+    try {
+      await appendSegment(this.connection, delta, batch, segment);
+    } catch (error) {
+      throw this.#fault(error);
+    }
   }
 
   async #begin(): Promise<void> {

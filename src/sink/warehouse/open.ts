@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
+import { LETTERS_TABLE } from "./letters.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
 export const LAYOUT_VERSION = 1;
@@ -23,6 +24,7 @@ const OWN_TABLES = [
     seq BIGINT, source_time TIMESTAMPTZ, stored_at TIMESTAMPTZ)`,
   "CREATE TABLE IF NOT EXISTS _sluice.tables (schema VARCHAR, name VARCHAR, definition VARCHAR)",
   "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
+  LETTERS_TABLE,
 ];
 
 /** Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version. */

@@ -1,0 +1,68 @@
+/** The source that SLUICE_SOURCE names, made from the settings. */
+import { type Config, requireSource } from "./config.ts";
+import { debeziumCodec } from "./decode/debezium/codec.ts";
+import { postgresCodec } from "./decode/codec.ts";
+import { Fault } from "./errors.ts";
+import type { ClusterOptions } from "./source/kafka/feed.ts";
+import { KafkaSource } from "./source/kafka/kafka.ts";
+import { PostgresSource } from "./source/postgres/postgres.ts";
+import type { Source } from "./source/source.ts";
+
+/** A share of the network area is for one message in its buffer; the rest for what is queued. */
+const MESSAGE_SHARE = 0.5;
+
+/** `networkBytes`: for what is read ahead. `acceptSnapshot`: one that began again is taken as it
+ * is. Throws a `usage` fault when a setting that the source needs is missing. */
+export function makeSource(
+  config: Config,
+  networkBytes: number,
+  acceptSnapshot: boolean,
+): Source {
+  const required = requireSource(config);
+  if (required.source === "kafka") {
+    return new KafkaSource(
+      {
+        brokers: required.brokers,
+        prefix: required.prefix,
+        group: config.SLUICE_KAFKA_GROUP,
+        tls: tlsOf(config),
+        sasl: required.sasl,
+        bufferedBytesMax: networkBytes,
+        tables: config.SLUICE_TABLES,
+        databaseUrl: config.SLUICE_DATABASE_URL,
+        patienceMs: config.SLUICE_TRANSACTION_TIMEOUT_SECONDS * 1000,
+        acceptSnapshot,
+      },
+      debeziumCodec({
+        decimalMode: config.SLUICE_DEBEZIUM_DECIMAL_MODE,
+        timeMode: config.SLUICE_DEBEZIUM_TIME_MODE,
+        binaryMode: config.SLUICE_DEBEZIUM_BINARY_MODE,
+        unavailableValue: config.SLUICE_DEBEZIUM_UNAVAILABLE_VALUE,
+      }),
+    );
+  }
+  return new PostgresSource({
+    url: required.url,
+    tables: config.SLUICE_TABLES,
+    publication: config.SLUICE_PUBLICATION,
+    slot: config.SLUICE_SLOT,
+    snapshotConnections: config.SLUICE_SNAPSHOT_CONNECTIONS,
+    statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
+    messageBytesMax: Math.floor(networkBytes * MESSAGE_SHARE),
+  }, postgresCodec);
+}
+
+function tlsOf(config: Config): ClusterOptions["tls"] {
+  if (config.SLUICE_KAFKA_TLS === "off") return null;
+  const file = config.SLUICE_KAFKA_TLS_CA;
+  if (file === undefined) return {};
+  try {
+    return { ca: Deno.readTextFileSync(file) };
+  } catch (error) {
+    throw new Fault("usage", {
+      what: `SLUICE_KAFKA_TLS_CA can't be read: ${error instanceof Error ? error.message : error}`,
+      received: file,
+      todo: "Name a file with certificates in PEM, or leave it out to trust the system's.",
+    }, { cause: error });
+  }
+}
