@@ -86,4 +86,3 @@ export interface ClusterOptions {
   /** The most bytes to have fetched and not taken: the `network` area of the budget. */
   readonly bufferedBytesMax: number;
 }
-
