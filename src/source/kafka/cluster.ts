@@ -1,0 +1,62 @@
+/** Talks to a Kafka cluster by kafkajs: see `Cluster` in feed.ts. */
+import type { Cluster as LowCluster } from "kafkajs";
+import { Client } from "./client.ts";
+import { toFault } from "./fault.ts";
+import type { Cluster, ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
+import { checkStart, describeCluster, topicOffsets } from "./offsets.ts";
+import { Reader } from "./reader.ts";
+
+/** A cluster. Nothing is connected yet, and each call but `read` has a connection of its own: so
+ * neither a topic that was deleted nor a broker that restarted is left behind in kafkajs's memory. */
+export function connectCluster(options: ClusterOptions): Cluster {
+  return new KafkaCluster(options);
+}
+
+class KafkaCluster implements Cluster {
+  readonly #clients = new Set<Client>();
+  readonly #readers = new Set<Reader>();
+
+  constructor(private readonly options: ClusterOptions) {}
+
+  async id(): Promise<string> {
+    return (await this.#ask("asking for the cluster's id", describeCluster)).id;
+  }
+
+  async topics(): Promise<string[]> {
+    return (await this.#ask("listing the topics", describeCluster)).topics;
+  }
+
+  offsets(topics: readonly string[]): Promise<TopicOffsets[]> {
+    return this.#ask("reading the topics' offsets", (cluster) => topicOffsets(cluster, topics));
+  }
+
+  async read(start: StartOffsets): Promise<Feeds> {
+    const offsets = await this.offsets([...start.keys()]);
+    checkStart(start, offsets);
+    const reader: Reader = new Reader(this.options, start, offsets, {
+      ask: (topics) => this.offsets(topics),
+      closed: () => this.#readers.delete(reader),
+    });
+    this.#readers.add(reader);
+    reader.start();
+    return reader;
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.#clients, ...this.#readers].map((one) => one.close());
+    await Promise.all(closing);
+  }
+
+  async #ask<T>(doing: string, ask: (cluster: LowCluster) => Promise<T>): Promise<T> {
+    const client = new Client(this.options);
+    this.#clients.add(client);
+    try {
+      return await ask(client.cluster);
+    } catch (error) {
+      throw toFault(error, { where: this.options.brokers.join(","), doing });
+    } finally {
+      await client.close();
+      this.#clients.delete(client);
+    }
+  }
+}
