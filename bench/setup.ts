@@ -41,6 +41,8 @@ export class BenchPipeline {
       sink: warehouse,
       pool,
       resnapshot: false,
+      onBadRecord: "stop",
+      lettersMax: 0,
       idleCommitMs: 10_000,
       onApplied: ({ tables }) => {
         for (const { counts } of tables) {

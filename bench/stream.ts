@@ -99,13 +99,15 @@ async function bareStream(url: string, end: number): Promise<number> {
   const stream = await PostgresStream.start(wire, new PgoutputDecoder([], 0, 0), {
     slot: "bare",
     publication: "sluice",
-    from: 0,
+    from: { kind: "postgres", systemId: "", timeline: 1, database: "", slot: "bare", lsn: 0 },
     binary: false,
     statusIntervalMs: 1000,
   });
   // A message's start LSN follows its header: 'd' length 'w'.
   for (let seen = 0; seen < end - 4096;) {
-    const input = await stream.read();
+    const incoming = await wire.read();
+    if (incoming.kind !== "data") throw new Error(`the stream ended: ${incoming.message.type}`);
+    const { input } = incoming;
     for (let at = input.at; at < input.end; at += 1 + input.view.getInt32(at + 1)) {
       const lsn = input.view.getUint32(at + 6) * 2 ** 32 + input.view.getUint32(at + 10);
       if (lsn > seen) seen = lsn;

@@ -38,6 +38,9 @@ export type Question =
   | { kind: "tables" }
   /** `key` holds the key's values as text, in the order of the primary key's columns. */
   | { kind: "row"; table: string; key: string[] }
+  /** The newest dead letters, at most `limit`. */
+  | { kind: "letters"; limit: number }
+  | { kind: "letter"; id: number }
   /** One read-only statement. `maxRows` cuts the answer, `timeoutMs` interrupts the statement. */
   | { kind: "sql"; sql: string; maxRows: number; timeoutMs: number };
 

@@ -27,9 +27,14 @@ const OWN_TABLES = [
   LETTERS_TABLE,
 ];
 
+/** Where the file is. */
+export function fileOf(dataDir: string): string {
+  return join(dataDir, FILE_NAME);
+}
+
 /** Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version. */
 export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstance> {
-  const file = join(options.dataDir, FILE_NAME);
+  const file = fileOf(options.dataDir);
   const spill = join(options.dataDir, "spill");
   let instance: DuckDBInstance;
   try {

@@ -68,6 +68,7 @@ export class KafkaSource implements Source {
       assertCluster(position, await cluster.id());
       const topics = (await cluster.topics()).filter((topic) => this.#names.isRead(topic));
       const offsets = await cluster.offsets(topics);
+      assertOrdered(offsets, this.#names);
       assertHeld(position, offsets);
       warnOfGaps(position, offsets);
       if (this.options.databaseUrl !== undefined) await this.#readCatalog();
@@ -221,6 +222,20 @@ function assertHeld(position: KafkaPosition, offsets: readonly TopicOffsets[]): 
       });
     }
   }
+}
+
+/** Throws when the transaction topic can't say in which order transactions came. */
+function assertOrdered(offsets: readonly TopicOffsets[], names: TopicNames): void {
+  const marks = offsets.find(({ topic }) => topic === names.transactions);
+  if (marks === undefined || marks.partitions.length === 1) return;
+  throw new Fault("setup", {
+    what: `the topic ${names.transactions} has several partitions, which lose the order of its ` +
+      "transactions",
+    received: `${marks.partitions.length} partitions`,
+    allowed: "1",
+    todo: "Let the connector write into one that has one partition (topic.creation settings of " +
+      "Connect), or turn provide.transaction.metadata off and do without whole transactions.",
+  });
 }
 
 /** Says which topics no longer begin with their first record, where they are read from the start. */

@@ -12,9 +12,9 @@
  */
 import type { Batch } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
-import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { tableName } from "../../catalog/catalog.ts";
 import {
+  type ChangeHead,
   COMMIT,
   type DebeziumCodec,
   END,
@@ -24,8 +24,10 @@ import {
 import { Fault } from "../../errors.ts";
 import type { KafkaPosition, PartitionPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
+import { BLOCKED, newKeyRecord } from "./key_change.ts";
 import { Lane } from "./lane.ts";
 import { letterOf } from "./letter.ts";
+import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
@@ -35,9 +37,6 @@ import { type OpenTransaction, Transactions } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn. */
 const RECORDS_MAX = 2000;
-/** Without progress for so long, it is looked whether a transaction lacks changes. */
-const LOOK_MS = 2000;
-
 /** What an order begins with. */
 export interface OrderOptions {
   readonly codec: DebeziumCodec;
@@ -50,12 +49,11 @@ export interface OrderOptions {
   /** How long a transaction may lack changes after its END. */
   readonly patienceMs: number;
   readonly known: Known;
+  /** How many recent changes are remembered, twice; for tests. */
+  readonly recentMax?: number;
   /** ms since 1970. */
   now(): number;
 }
-
-/** What stands in the way of a record: another must come first. */
-const BLOCKED = Symbol("blocked");
 
 /** See the top of this file. */
 export class Order {
@@ -70,10 +68,9 @@ export class Order {
   #nextSeq: number;
   #lsn: number;
   #isStuck = false;
-  #progressAtMs: number;
-  /** When it is looked next whether something lacks. */
-  #lookAtMs: number;
-  #asked: OpenTransaction | undefined;
+  readonly #patience: Patience;
+  readonly #scratch: ChangeHead;
+  #commitTimeMs = 0;
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -82,12 +79,19 @@ export class Order {
   constructor(private readonly options: OrderOptions) {
     const { position, layouts, codec } = options;
     this.snapshot = new SnapshotWatch(position.snapshot, options.now);
-    this.#recent = new RecentChanges(() => this.#lanes.forEach((lane) => lane.forget()));
+    const forget = () => this.#lanes.forEach((lane) => lane.forget());
+    this.#recent = new RecentChanges(forget, options.recentMax);
     this.#nextSeq = options.nextSeq;
     this.#lsn = position.lsn;
-    this.#progressAtMs = options.now();
+    this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
-    this.#lookAtMs = this.#progressAtMs + LOOK_MS;
+    this.#patience = new Patience({
+      transactions: this.#transactions,
+      patienceMs: options.patienceMs,
+      now: options.now,
+      isOurs: (table) => this.#isOurs(table),
+      stray: () => this.#stray(),
+    });
   }
 
   get nextSeq(): number {
@@ -128,7 +132,7 @@ export class Order {
 
   /** Whether `decode` may get further. */
   get hasInput(): boolean {
-    return !this.#isStuck || this.options.now() >= this.#lookAtMs;
+    return !this.#isStuck || this.#patience.isDue;
   }
 
   /** How far everything was taken, between transactions. */
@@ -153,16 +157,15 @@ export class Order {
 
   /** The transaction that has ended and lacks changes, as a sentence; null: there is none. */
   get incomplete(): string | null {
-    for (const transaction of this.#transactions.all) {
-      const missing = transaction.missing((table) => this.#isOurs(table));
-      if (missing.length > 0) return lacking(transaction.id, missing);
-    }
-    return null;
+    return this.#patience.lacking;
   }
 
-  /** Gives back the memory of records whose turn has not come. */
+  /** Gives back the memory of the partition that holds most, if none of its records may be taken
+   * now: it would keep others' records from coming. */
   letGo(): void {
-    for (const { feed } of this.#lanes) feed.letGo();
+    if (!this.#isStuck) return;
+    const [first] = this.#lanes.toSorted((a, b) => b.feed.bufferedBytes - a.feed.bufferedBytes);
+    first?.feed.letGo();
   }
 
   /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
@@ -171,7 +174,7 @@ export class Order {
       this.#taken = 0;
       return END;
     }
-    if (this.#isStuck) return this.#overdue();
+    if (this.#isStuck) return this.#patience.isDue ? this.#patience.look() : END;
     for (;;) {
       const before = this.#taken;
       const stop = this.#readMarks() ?? this.#readLanes(batch);
@@ -188,7 +191,6 @@ export class Order {
       return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
     }
   }
-  #commitTimeMs = 0;
 
   #readMarks(): Stop | undefined {
     for (const feed of this.#others) {
@@ -228,7 +230,8 @@ export class Order {
     const { head, feed } = lane;
     const record = feed.head!;
     if (lane.fault !== undefined) {
-      return this.#fault(lane.fault, record, null, () => this.#pass(lane));
+      const table = this.options.names.tableOf(feed.topic);
+      return this.#fault(lane.fault, record, table, () => this.#pass(lane));
     }
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
@@ -274,11 +277,10 @@ export class Order {
       return this.#fault(manyPartitions(record, name), record, name, () => this.#pass(lane));
     }
     let stop: Stop | undefined;
-    let pair: ReturnType<Order["#newHalf"]>;
-    if (head.keyChange === "old" && isAlone) {
-      pair = this.#newHalf(lane);
-      if (pair === BLOCKED) return BLOCKED;
-    }
+    const pair = head.keyChange === "old" && isAlone
+      ? newKeyRecord(lane, this.#scratch, this.options.codec)
+      : undefined;
+    if (pair === BLOCKED) return BLOCKED;
     if (pair === undefined) stop = rows.decode(record, head, batch, this.#nextSeq);
     else {
       stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
@@ -301,73 +303,21 @@ export class Order {
     }
     return undefined;
   }
-  readonly #scratch = this.options.codec.head();
-
-  /** The record with the new key's row, read into the scratch head; undefined: there is none. */
-  #newHalf(lane: Lane): KafkaRecord | typeof BLOCKED | undefined {
-    const { feed, head } = lane;
-    let next = feed.peek(1);
-    if (next !== undefined && next.value === null) next = feed.peek(2);
-    if (next === undefined) return BLOCKED;
-    const isHalf = this.options.codec.scan(next, this.#scratch) === undefined &&
-      this.#scratch.keyChange === "new" && this.#scratch.lsn === head.lsn &&
-      this.#scratch.table === head.table && this.#scratch.schema === head.schema;
-    return isHalf ? next : undefined;
-  }
-
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
     return { kind: "recall", recall };
   }
 
-  /** Looks for a transaction that lacks changes, or a change whose transaction never began. */
-  #overdue(): Stop {
-    const now = this.options.now();
-    if (now < this.#lookAtMs) return END;
-    this.#lookAtMs = now + LOOK_MS;
-    const isLate = now - this.#progressAtMs >= this.options.patienceMs;
-    for (const each of this.#transactions.all) {
-      const missing = each.missing((table) => this.#isOurs(table));
-      if (missing.length === 0) continue;
-      if (this.#asked !== each) return this.#ask(each);
-      if (isLate) return this.#giveUp(each.id, lacking(each.id, missing), missing[0].table);
+  /** A change that waits for its transaction to begin. */
+  #stray(): { table: string; transaction: string } | undefined {
+    if (this.#marks === undefined) return undefined;
+    for (const lane of this.#lanes) {
+      if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
+      const { schema, table, transaction } = lane.head;
+      return { table: tableName({ schema, name: table }), transaction };
     }
-    const lane = this.#lanes.find((lane) => lane.look() && lane.head.transaction !== null);
-    if (!isLate || lane === undefined || this.#transactions.isOpen) return END;
-    const { schema, table, transaction } = lane.head;
-    const name = tableName({ schema, name: table });
-    const what = `a change of ${name} came, and the transaction topic has no BEGIN of its ` +
-      `transaction ${transaction}`;
-    return this.#giveUp(transaction!, what, name);
-  }
-
-  #ask(transaction: OpenTransaction): Stop {
-    this.#asked = transaction;
-    const answer = (changes: Map<string, number>) => {
-      const isThere = [...transaction.counts ?? []].every(([table, rows]) =>
-        !this.#isOurs(table) || (changes.get(table) ?? 0) >= rows
-      );
-      if (!isThere) return;
-      transaction.wasApplied = true;
-      this.#moved();
-    };
-    return { kind: "ask", tx: Number.parseInt(transaction.id), answer };
-  }
-
-  #giveUp(id: string, what: string, table: string): Stop {
-    const fault = new Fault("incomplete", {
-      what,
-      received: `nothing more for ${this.options.patienceMs / 1000} s`,
-      todo: "The connector has lost it, or still waits to send it: see its log. Wait and start " +
-        "again; or take it as it is (SLUICE_ON_BAD_RECORD=dead-letter) and compare with the source.",
-    });
-    const setAside = (): DeadLetter => {
-      this.#transactions.giveUp(id);
-      this.#moved();
-      return letterOf(fault, undefined, table, this.options.now());
-    };
-    return { kind: "fault", fault, setAside };
+    return undefined;
   }
 
   #fault(fault: Fault, record: KafkaRecord, table: string | null, pass: () => void): Stop {
@@ -393,9 +343,7 @@ export class Order {
   #moved(): void {
     this.#taken++;
     this.#isStuck = false;
-    this.#asked = undefined;
-    this.#progressAtMs = this.options.now();
-    this.#lookAtMs = this.#progressAtMs + LOOK_MS;
+    this.#patience.moved();
   }
 
   /** Whether a table's changes come to us: others' are not waited for. */
@@ -408,12 +356,6 @@ export class Order {
   #partitionsOf(topic: string): number {
     return this.#lanes.reduce((sum, { feed }) => feed.topic === topic ? sum + 1 : sum, 0);
   }
-}
-
-function lacking(id: string, missing: readonly { table: string; rows: number }[]): string {
-  const each = missing.map(({ table, rows }) => `${rows} of ${table}`);
-  return `transaction ${id} has ended at the source, and the topics lack changes of it: ` +
-    each.join(", ");
 }
 
 function manyPartitions(record: KafkaRecord, name: string): Fault {

@@ -10,22 +10,22 @@ import type { Op } from "../../batch/batch.ts";
 import { OP } from "../../batch/batch.ts";
 import type { Lsn } from "../position.ts";
 
-/** Entries of one generation. With twice as many places, and two generations: 12 MB. */
+/** Entries of one generation. With twice as many places of 24 bytes, and two of them: 12 MB. */
 const ENTRIES_MAX = 1 << 17;
-const PLACES = ENTRIES_MAX * 2;
 /** Of a place: LSN (low and high word, the op in its top byte), table and key (two hashes). */
 const WORDS = 4;
 
 /** See the top of this file. */
 export class RecentChanges {
-  #young = new Generation();
-  #old = new Generation();
+  #young: Generation;
+  #old: Generation;
 
-  /** `onForget` is called right after the older generation was forgotten. */
-  constructor(private readonly onForget: () => void) {}
-
-  /** Bytes of memory. */
-  static readonly bytes = 2 * PLACES * (WORDS * 4 + 8);
+  /** `onForget` is called right after the older generation was forgotten. `entriesMax`: of one
+   * generation. */
+  constructor(private readonly onForget: () => void, private readonly entriesMax = ENTRIES_MAX) {
+    this.#young = new Generation(entriesMax * 2);
+    this.#old = new Generation(entriesMax * 2);
+  }
 
   /** The `_seq` under which this change was added; 0 when it was not. */
   find(lsn: Lsn, op: Op, hash: KeyHash): number {
@@ -34,7 +34,7 @@ export class RecentChanges {
 
   /** Adds a change that was given the number `seq`. */
   add(lsn: Lsn, op: Op, hash: KeyHash, seq: number): void {
-    if (this.#young.entries === ENTRIES_MAX) {
+    if (this.#young.entries === this.entriesMax) {
       [this.#young, this.#old] = [this.#old, this.#young];
       this.#young.clear();
       this.onForget();
@@ -67,8 +67,13 @@ export class KeyHash {
 
 class Generation {
   entries = 0;
-  readonly #words = new Int32Array(PLACES * WORDS);
-  readonly #seqs = new Float64Array(PLACES);
+  readonly #words: Int32Array;
+  readonly #seqs: Float64Array;
+
+  constructor(private readonly places: number) {
+    this.#words = new Int32Array(places * WORDS);
+    this.#seqs = new Float64Array(places);
+  }
 
   clear(): void {
     this.#words.fill(0);
@@ -94,8 +99,8 @@ class Generation {
   /** Where the change is, or would be put: a place whose `seq` is 0 is free. */
   #place(lsn: Lsn, op: number, { a, b }: KeyHash): number {
     const [x, y] = [low(lsn), high(lsn, op)];
-    let place = (Math.imul(a ^ x, 0x9e3779b1) >>> 0) % PLACES;
-    for (; this.#seqs[place] !== 0; place = (place + 1) % PLACES) {
+    let place = (Math.imul(a ^ x, 0x9e3779b1) >>> 0) % this.places;
+    for (; this.#seqs[place] !== 0; place = (place + 1) % this.places) {
       const at = place * WORDS;
       const words = this.#words;
       if (words[at] === x && words[at + 1] === y && words[at + 2] === a && words[at + 3] === b) {

@@ -65,7 +65,8 @@ export class SnapshotWatch {
       this.#rows.clear();
       this.#phase = "reading";
     }
-    if (this.#phase === "waiting") this.#phase = "reading";
+    // Also when a heartbeat or a change had been taken for the sign that there is no snapshot.
+    if (this.#phase === "waiting" || this.#lsn === 0) this.#phase = "reading";
     this.#lsn = Math.max(this.#lsn, head.lsn);
     // A row of the snapshot before may still come, from another partition.
     if (this.#again !== null && head.lsn === this.#lsn) {

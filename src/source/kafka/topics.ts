@@ -22,6 +22,11 @@ export class TopicNames {
     return `${this.prefix}.${topicPart(table)}`;
   }
 
+  /** The table whose rows a topic holds, as its name says it: `schema.table`. */
+  tableOf(topic: string): string {
+    return topic.slice(this.prefix.length + 1);
+  }
+
   /** Whether a topic holds rows of a table that is wanted. */
   isData(topic: string): boolean {
     return topic !== this.transactions && this.#patterns.some((pattern) => pattern.test(topic));
