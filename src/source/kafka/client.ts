@@ -7,7 +7,9 @@ import { type Cluster, type Consumer, Kafka, logLevel, PartitionAssigners } from
 import type { KafkaConfig } from "kafkajs";
 import { logger } from "../../log.ts";
 import { clientLog } from "./client_log.ts";
+import { addCodecs } from "./codecs.ts";
 import type { ClusterOptions } from "./feed.ts";
+import { mendRequestQueue } from "./request_queue.ts";
 import { Sockets } from "./sockets.ts";
 
 const log = logger("source");
@@ -39,6 +41,8 @@ export class Client {
   readonly #sockets = new Sockets();
 
   constructor(options: ClusterOptions) {
+    mendRequestQueue();
+    addCodecs();
     const kafka = new Kafka({
       brokers: [...options.brokers],
       clientId: "sluice",

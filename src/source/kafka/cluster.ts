@@ -3,7 +3,7 @@ import type { Cluster as LowCluster } from "kafkajs";
 import { Client } from "./client.ts";
 import { toFault } from "./fault.ts";
 import type { Cluster, ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
-import { checkStart, describeCluster, topicOffsets } from "./offsets.ts";
+import { checkGroup, checkStart, describeCluster, topicOffsets } from "./offsets.ts";
 import { Reader } from "./reader.ts";
 
 /** A cluster. Nothing is connected yet, and each call but `read` has a connection of its own: so
@@ -33,6 +33,8 @@ class KafkaCluster implements Cluster {
   async read(start: StartOffsets): Promise<Feeds> {
     const offsets = await this.offsets([...start.keys()]);
     checkStart(start, offsets);
+    const { group } = this.options;
+    await this.#ask(`joining the group ${group}`, (cluster) => checkGroup(cluster, group));
     const reader: Reader = new Reader(this.options, start, offsets, {
       ask: (topics) => this.offsets(topics),
       closed: () => this.#readers.delete(reader),

@@ -1,9 +1,14 @@
 /** What the brokers say of topics: names, first and next offsets. */
 import type { Cluster } from "kafkajs";
 import { Fault } from "../../errors.ts";
+import { codeOf } from "./fault.ts";
 import type { StartOffsets, TopicOffsets } from "./feed.ts";
 
 type Metadata = Awaited<ReturnType<Cluster["metadata"]>>;
+
+interface CoordinatorFinder {
+  findGroupCoordinator(of: { groupId: string; coordinatorType: number }): Promise<unknown>;
+}
 
 /** All topics' names, and the cluster's id. */
 export async function describeCluster(cluster: Cluster): Promise<{ id: string; topics: string[] }> {
@@ -24,6 +29,9 @@ export async function topicOffsets(
 ): Promise<TopicOffsets[]> {
   const all = new Set((await describeCluster(cluster)).topics);
   const there = topics.filter((topic) => all.has(topic));
+  for (const topic of topics) {
+    if (!all.has(topic)) await assertMissing(cluster, topic);
+  }
   if (there.length === 0) return [];
   await cluster.addMultipleTargetTopics(there);
   const asked = there.map((topic) => ({
@@ -49,6 +57,15 @@ export async function topicOffsets(
   }));
 }
 
+/** A topic that we may not see is not listed either: taken for gone, it would cost a snapshot. */
+async function assertMissing(cluster: Cluster, topic: string): Promise<void> {
+  try {
+    await cluster.addTargetTopic(topic);
+  } catch (error) {
+    if (codeOf(error) !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+  }
+}
+
 function offsetOf(
   offsets: ReadonlyMap<string, ReadonlyMap<number, number>>,
   topic: string,
@@ -59,6 +76,24 @@ function offsetOf(
     throw new Error(`no leader tells the offsets of ${topic}[${partition}]`);
   }
   return offset;
+}
+
+/**
+ * Throws what a broker says of the group, if it refuses. When joining, kafkajs asks each broker for
+ * the group's coordinator, and forgets why none has answered.
+ */
+export async function checkGroup(cluster: Cluster, group: string): Promise<void> {
+  await cluster.connect();
+  await cluster.refreshMetadata();
+  const broker = await cluster.findBroker({ nodeId: String(cluster.getNodeIds()[0]) });
+  try {
+    // Not in kafkajs's types.
+    await (broker as unknown as CoordinatorFinder)
+      .findGroupCoordinator({ groupId: group, coordinatorType: 0 });
+  } catch (error) {
+    // That there is none yet passes: a new cluster makes its topic of groups at the first question.
+    if ((error as { retriable?: boolean }).retriable !== true) throw error;
+  }
 }
 
 /** A partition's position that the brokers can't go on from. */

@@ -29,7 +29,9 @@ export class Partition implements PartitionFeed {
   }
 
   get head(): KafkaRecord | undefined {
-    return this.peek(0);
+    if (this.#chunks.length > 0) return this.#chunks[0].records[this.#at];
+    this.isWanted = true;
+    return undefined;
   }
 
   peek(ahead: number): KafkaRecord | undefined {

@@ -3,10 +3,10 @@ import { logger } from "../../log.ts";
 import type { Fault } from "../../errors.ts";
 import { Client } from "./client.ts";
 import { Committer } from "./committer.ts";
-import { toFault } from "./fault.ts";
+import { codeOf, toFault } from "./fault.ts";
 import type { ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
 import { Fetcher } from "./fetcher.ts";
-import { morePartitions, positionLost } from "./offsets.ts";
+import { checkStart, morePartitions, positionLost } from "./offsets.ts";
 import { Partition } from "./partition.ts";
 import { Signal } from "./signal.ts";
 
@@ -66,7 +66,7 @@ export class Reader implements Feeds {
       this.#assign(payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      this.#fail(toFault(payload.error, this.#context("reading")));
+      void this.#crashed(payload.error);
     });
     this.#running = this.#run();
   }
@@ -142,6 +142,23 @@ export class Reader implements Feeds {
     this.#changed.give();
   }
 
+  /** kafkajs has given up. A topic that is not there may be gone, or only have no leader yet. */
+  async #crashed(error: unknown): Promise<void> {
+    this.#fetcher.end();
+    const fault = toFault(error, this.#context("reading"));
+    if (codeOf(error) !== "UNKNOWN_TOPIC_OR_PARTITION") return this.#fail(fault);
+    const position = new Map([...this.#partitions].map(([topic, partitions]) => [
+      topic,
+      partitions.map(({ next }) => next),
+    ]));
+    try {
+      checkStart(position, await this.owner.ask([...position.keys()]));
+      this.#fail(fault);
+    } catch (found) {
+      this.#fail(toFault(found, this.#context("reading the topics' offsets")));
+    }
+  }
+
   /** The broker no longer has a partition's next record: finds out what it has. */
   async #lost(partition: Partition): Promise<void> {
     this.#fetcher.end();
@@ -166,6 +183,6 @@ export class Reader implements Feeds {
   }
 
   #context(doing: string): { where: string; doing: string } {
-    return { where: this.options.brokers.join(","), doing };
+    return { where: `${this.options.brokers.join(",")}, group ${this.options.group}`, doing };
   }
 }

@@ -44,6 +44,8 @@ const OBJECT_BYTES = 300;
 /** A chunk that uses less than this part of the memory that it would hold is copied out of it. */
 const USED_MIN = 1 / 4;
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 const NO_HEADERS: KafkaRecord["headers"] = Object.freeze({});
 
 /**
@@ -54,7 +56,7 @@ export function toChunk(topic: string, fetched: Fetched, from: number): Chunk | 
   const { messages, partition } = fetched;
   if (messages.length === 0) return undefined;
   const isAborted = abortedFilter(fetched);
-  const records: KafkaRecord[] = [];
+  const records: Mutable<KafkaRecord>[] = [];
   let bytes = 0;
   for (const message of messages) {
     const offset = Number(message.offset);
@@ -118,20 +120,29 @@ function abortedFilter({ abortedTransactions }: Fetched) {
  * Records whose bytes don't keep much more memory alive than they use. All partitions of an answer
  * lie in one buffer: a lone record of a quiet table would hold megabytes of a busy one's.
  */
-function unpinned(records: KafkaRecord[], bytes: number): KafkaRecord[] {
-  const isPinning = (part: Uint8Array | null) =>
-    part !== null && bytes < part.buffer.byteLength * USED_MIN;
-  for (let i = 0; i < records.length; i++) {
-    const { key, value, headers } = records[i];
-    if (!isPinning(value ?? key)) continue;
-    const copy: Record<string, Uint8Array> = {};
-    for (const name in headers) copy[name] = new Uint8Array(headers[name]);
-    records[i] = {
-      ...records[i],
-      key: key && new Uint8Array(key),
-      value: value && new Uint8Array(value),
-      headers: headers === NO_HEADERS ? headers : copy,
-    };
+function unpinned(records: Mutable<KafkaRecord>[], bytes: number): readonly KafkaRecord[] {
+  const pinning = records.filter(({ key, value }) =>
+    bytes < ((value ?? key)?.buffer.byteLength ?? 0) * USED_MIN
+  );
+  if (pinning.length === 0) return records;
+  let size = 0;
+  for (const { key, value, headers } of pinning) {
+    size += (key?.length ?? 0) + (value?.length ?? 0);
+    for (const name in headers) size += headers[name].length;
+  }
+  const room = new Uint8Array(size);
+  let at = 0;
+  const moved = (part: Uint8Array) => {
+    room.set(part, at);
+    return room.subarray(at, at += part.length);
+  };
+  for (const record of pinning) {
+    if (record.key !== null) record.key = moved(record.key);
+    if (record.value !== null) record.value = moved(record.value);
+    if (record.headers === NO_HEADERS) continue;
+    record.headers = Object.fromEntries(
+      Object.entries(record.headers).map(([name, part]) => [name, moved(part)]),
+    );
   }
   return records;
 }
