@@ -17,8 +17,8 @@ export async function insertLetters(
   letters: readonly DeadLetter[],
 ): Promise<void> {
   const sql = `INSERT INTO _sluice.dead_letters
-    SELECT coalesce(max(id), 0) + 1, now(), $topic, $partition, $offset,
-      make_timestamptz($micros), $table, $kind, $reason, $headers, $key, $value
+    SELECT coalesce(max(id), 0) + 1, now(), $topic, $partition, $offset::BIGINT,
+      make_timestamptz($micros::BIGINT), $table, $kind, $reason, $headers, $key, $value
     FROM _sluice.dead_letters`;
   for (const letter of letters) {
     await connection.run(sql, {
