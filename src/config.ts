@@ -209,11 +209,11 @@ export function requireSource(config: Config): RequiredOfSource {
   const why = "SLUICE_SOURCE=kafka needs it; `deno task stack` brings a cluster to try it with.";
   const brokers = required(config, "SLUICE_KAFKA_BROKERS", why);
   const prefix = required(config, "SLUICE_KAFKA_TOPIC_PREFIX", why);
-  const mechanism = config.SLUICE_KAFKA_SASL;
+  const mechanism = config.SLUICE_KAFKA_SASL_MECHANISM;
   if (mechanism === "none") return { source: "kafka", brokers, prefix, sasl: null };
-  const login = `SLUICE_KAFKA_SASL=${mechanism} needs it.`;
-  const username = required(config, "SLUICE_KAFKA_USERNAME", login);
-  const password = required(config, "SLUICE_KAFKA_PASSWORD", login);
+  const login = `SLUICE_KAFKA_SASL_MECHANISM=${mechanism} needs it.`;
+  const username = required(config, "SLUICE_KAFKA_SASL_USERNAME", login);
+  const password = required(config, "SLUICE_KAFKA_SASL_PASSWORD", login);
   return { source: "kafka", brokers, prefix, sasl: { mechanism, username, password } };
 }
 

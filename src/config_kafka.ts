@@ -39,23 +39,23 @@ export const KAFKA_SETTINGS = {
     allowed: "a file with certificates in PEM",
     why: "Authorities to trust for the brokers' certificates, instead of the system's.",
   }),
-  SLUICE_KAFKA_SASL: setting({
+  SLUICE_KAFKA_SASL_MECHANISM: setting({
     parse: oneOf("none", "plain", "scram-sha-256", "scram-sha-512"),
     byDefault: "none",
     allowed: "none, plain, scram-sha-256 or scram-sha-512",
     why: "How to log in at the brokers. `plain` shows the password to whoever listens: use TLS.",
   }),
-  SLUICE_KAFKA_USERNAME: setting({
+  SLUICE_KAFKA_SASL_USERNAME: setting({
     parse: z.string().min(1),
     byDefault: undefined,
-    required: "required with SLUICE_KAFKA_SASL",
+    required: "required with SLUICE_KAFKA_SASL_MECHANISM",
     allowed: "any text",
     why: "The user to log in as.",
   }),
-  SLUICE_KAFKA_PASSWORD: setting({
+  SLUICE_KAFKA_SASL_PASSWORD: setting({
     parse: z.string().min(1),
     byDefault: undefined,
-    required: "required with SLUICE_KAFKA_SASL",
+    required: "required with SLUICE_KAFKA_SASL_MECHANISM",
     allowed: "any text",
     why: "That user's password.",
     secret: true,

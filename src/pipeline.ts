@@ -165,7 +165,7 @@ export class Pipeline {
       } else if (stop.kind === "recall") await this.#recall(stop.recall, stream);
       else if (stop.kind === "ask") {
         await this.#applier.settle();
-        stop.answer(await sink.changesOf(stop.tx));
+        stop.answer(await sink.appliedOf(stop.txs, stop.before));
       } else if (stop.kind === "full") await this.#hand(boundaryOf(stream));
       else if (stop === COMMIT && this.#isTime(batch)) await this.#hand(boundaryOf(stream));
       else if (stop === END && stream.hasInput) await aTurn();

@@ -34,10 +34,10 @@ export function makeSource(
         acceptSnapshot,
       },
       debeziumCodec({
-        decimalMode: config.SLUICE_DEBEZIUM_DECIMAL_MODE,
-        timeMode: config.SLUICE_DEBEZIUM_TIME_MODE,
-        binaryMode: config.SLUICE_DEBEZIUM_BINARY_MODE,
-        unavailableValue: config.SLUICE_DEBEZIUM_UNAVAILABLE_VALUE,
+        decimal: config.SLUICE_DEBEZIUM_DECIMAL_MODE,
+        time: config.SLUICE_DEBEZIUM_TIME_MODE,
+        binary: config.SLUICE_DEBEZIUM_BINARY_MODE,
+        placeholder: config.SLUICE_DEBEZIUM_UNAVAILABLE_VALUE,
       }),
     );
   }

@@ -31,8 +31,14 @@ export type Stop =
   | { readonly kind: "evolve"; readonly table: Table; adopt(layout: TableLayout): void }
   /** Whether the next rows were applied before is for the sink to say: see {@linkcode Recall}. */
   | { readonly kind: "recall"; readonly recall: Recall }
-  /** How many changes of source transaction `tx` were written, by `schema.table`, is for it too. */
-  | { readonly kind: "ask"; readonly tx: number; answer(changes: Map<string, number>): void }
+  /** Which of these source transactions have a change that was written as a number (`_seq`) below
+   * `before` is for it too. */
+  | {
+    readonly kind: "ask";
+    readonly txs: readonly number[];
+    readonly before: number;
+    answer(applied: ReadonlySet<number>): void;
+  }
   /** The next record can't be decoded; nothing of it is in the batch. With `setAside` it may be
    * passed over: that moves past it, and what it returns must be kept with what the batch holds. */
   | { readonly kind: "fault"; readonly fault: Fault; setAside?(): DeadLetter };

@@ -51,8 +51,9 @@ export interface Sink {
   /** For each row of a batch (of one table, numbered from 1 on, which stays the caller's): the
    * `_seq` of the change with the same key, LSN and op that was written before, or 0. */
   recognise(batch: Batch): Promise<number[]>;
-  /** How many changes of a source transaction were written, by `schema.table`. */
-  changesOf(tx: number): Promise<Map<string, number>>;
+  /** Which of these source transactions have a change that was written as a number (`_seq`) below
+   * `before`. Rows of a snapshot don't count. */
+  appliedOf(txs: readonly number[], before: number): Promise<Set<number>>;
   /** Takes a sealed batch, its dead letters included, and resolves when its memory is free again. */
   write(batch: Batch): Promise<void>;
   /** Resolves when all that was written, and the position, are durable and visible. */

@@ -13,7 +13,7 @@ import { appendSegment } from "./append.ts";
 import { insertLetters } from "./letters.ts";
 import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
-import { changesOfSql, originalsSql } from "./recognise.ts";
+import { appliedSql, originalsSql } from "./recognise.ts";
 
 /** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
@@ -120,11 +120,11 @@ export class Warehouse implements Sink {
     return rows.map(([, original]) => Number(original));
   }
 
-  async changesOf(tx: number): Promise<Map<string, number>> {
+  async appliedOf(txs: readonly number[], before: number): Promise<Set<number>> {
     const tables = this.#layouts.map((layout) => layout.table);
-    if (tables.length === 0) return new Map();
-    const rows = await this.#rows(changesOfSql(tables, tx));
-    return new Map(rows.map(([name, changes]) => [name as string, Number(changes)]));
+    if (tables.length === 0 || txs.length === 0) return new Set();
+    const rows = await this.#rows(appliedSql(tables, txs, before));
+    return new Set(rows.map(([tx]) => Number(tx)));
   }
 
   async write(batch: Batch): Promise<void> {

@@ -133,8 +133,8 @@ Deno.test("a change that was written is recognised by key, LSN and op, committed
   put(asked, layout, 4, 4, 20);
   assert.deepEqual(await warehouse.recognise(asked), [2, 0, 3, 0]);
   pool.give(asked);
-  assert.deepEqual(await warehouse.changesOf(7), new Map([["public.users", 3]]));
-  assert.deepEqual(await warehouse.changesOf(8), new Map());
+  assert.deepEqual(await warehouse.appliedOf([7, 8], 4), new Set([7]));
+  assert.deepEqual(await warehouse.appliedOf([7, 8], 1), new Set(), "only what came before");
   await warehouse.commit(POSITION, 3, null);
   await warehouse.close();
   pool[Symbol.dispose]();

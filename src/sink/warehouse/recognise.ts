@@ -2,7 +2,7 @@
  * What was written before: a change of the same table with the same key, LSN and op is the same
  * change, which Debezium has sent once more after a crash of its own.
  */
-import { identifier, literal, type Table, tableName } from "../../catalog/catalog.ts";
+import { identifier, type Table } from "../../catalog/catalog.ts";
 import { logTable } from "./merge.ts";
 
 /** Gives `(m_seq, _seq of the original or 0)` for each row of the delta, by `m_seq`. */
@@ -16,10 +16,15 @@ export function originalsSql(table: Table, delta: string): string {
     GROUP BY d.m_seq ORDER BY d.m_seq`;
 }
 
-/** Gives `(schema.table, changes)` of a source transaction, for each table that has any. */
-export function changesOfSql(tables: readonly Table[], tx: number): string {
+/** Gives those of `txs` that have a change numbered below `before` in any of the tables. */
+export function appliedSql(
+  tables: readonly Table[],
+  txs: readonly number[],
+  before: number,
+): string {
+  const list = txs.join(", ");
   return tables.map((table) =>
-    `SELECT ${literal(tableName(table))} AS name, count(*) AS changes FROM ${logTable(table)}
-      WHERE _tx = ${tx} HAVING count(*) > 0`
-  ).join(" UNION ALL ");
+    `SELECT DISTINCT _tx FROM ${logTable(table)}
+      WHERE _tx IN (${list}) AND _seq < ${before} AND _op <> 'r'`
+  ).join(" UNION ");
 }

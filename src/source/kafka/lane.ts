@@ -98,6 +98,9 @@ export class Lane {
   forget(): void {
     this.#lsnKnown = Math.max(this.#lsnKnown, this.#lsnAtTurn);
     this.#lsnAtTurn = this.lsnMax;
+    // The sink was asked before what is now forgotten was applied: a record that comes twice in one
+    // run was news both times.
+    this.#recalled.clear();
   }
 }
 

@@ -33,10 +33,13 @@ import { recallOf } from "./recall.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
 import { type Known, type Target, Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
-import { type OpenTransaction, Transactions } from "./transactions.ts";
+import { lsnOf, type OpenTransaction, Transactions, txOf } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn. */
 const RECORDS_MAX = 2000;
+/** The sink is asked about so many transactions at once. */
+const MARKS_MAX = 1000;
+
 /** What an order begins with. */
 export interface OrderOptions {
   readonly codec: DebeziumCodec;
@@ -71,6 +74,10 @@ export class Order {
   readonly #patience: Patience;
   readonly #scratch: ChangeHead;
   #commitTimeMs = 0;
+  /** The number that the first row after the last whole transaction got. */
+  #committedSeq: number;
+  /** Ids of which the sink has said whether they were applied before. */
+  #askedOf: ReadonlySet<string> = new Set();
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -81,7 +88,7 @@ export class Order {
     this.snapshot = new SnapshotWatch(position.snapshot, options.now);
     const forget = () => this.#lanes.forEach((lane) => lane.forget());
     this.#recent = new RecentChanges(forget, options.recentMax);
-    this.#nextSeq = options.nextSeq;
+    this.#nextSeq = this.#committedSeq = options.nextSeq;
     this.#lsn = position.lsn;
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
@@ -89,6 +96,7 @@ export class Order {
       transactions: this.#transactions,
       patienceMs: options.patienceMs,
       now: options.now,
+      before: () => this.#committedSeq,
       isOurs: (table) => this.#isOurs(table),
       stray: () => this.#stray(),
     });
@@ -174,7 +182,11 @@ export class Order {
       this.#taken = 0;
       return END;
     }
-    if (this.#isStuck) return this.#patience.isDue ? this.#patience.look() : END;
+    if (this.#isStuck) {
+      const stop = this.#patience.isDue ? this.#patience.look() : END;
+      this.#isStuck = stop === END; // an answer, or giving up, lets things move again
+      return stop;
+    }
     for (;;) {
       const before = this.#taken;
       const stop = this.#readMarks() ?? this.#readLanes(batch);
@@ -183,6 +195,7 @@ export class Order {
         this.#transactions.isOpen && this.#transactions.endIfWhole((each) => this.#isOurs(each))
       ) {
         batch.endTransaction(this.#commitTimeMs);
+        this.#committedSeq = this.#nextSeq;
         return COMMIT;
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
@@ -200,18 +213,45 @@ export class Order {
       }
     }
     const feed = this.#marks;
-    while (feed?.head !== undefined && this.#transactions.wantsMark) {
+    const isOurs = (table: string) => this.#isOurs(table);
+    while (feed?.head !== undefined && this.#transactions.wantsMark(isOurs)) {
       if (feed.head.value !== null) {
         const mark = this.options.codec.scanTransaction(feed.head);
         if (mark instanceof Fault) {
           return this.#fault(mark, feed.head, null, () => this.#take(feed));
         }
+        if (this.#mayBeOld(mark.id)) return this.#askOfMarks(feed);
         this.#transactions.mark(mark, this.#nextSeq);
         this.snapshot.streaming();
       }
       this.#take(feed);
     }
     return undefined;
+  }
+
+  /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
+  #mayBeOld(id: string): boolean {
+    const transactions = this.#transactions;
+    if (transactions.get(id) !== undefined || transactions.isDone(id)) return false;
+    const lsn = lsnOf(id);
+    return lsn > 0 && lsn <= this.options.position.lsn && !this.#askedOf.has(id);
+  }
+
+  /** Asks the sink about all transactions that the marks read ahead name: after a crash of the
+   * connector's they come in runs. */
+  #askOfMarks(feed: PartitionFeed): Stop {
+    const ids: string[] = [];
+    for (let ahead = 0; ids.length < MARKS_MAX; ahead++) {
+      const record = feed.peek(ahead);
+      if (record === undefined) break;
+      const mark = record.value === null ? null : this.options.codec.scanTransaction(record);
+      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark.id)) ids.push(mark.id);
+    }
+    const answer = (applied: ReadonlySet<number>) => {
+      this.#askedOf = new Set(ids);
+      for (const id of ids) if (applied.has(txOf(id))) this.#transactions.wasDone(id);
+    };
+    return { kind: "ask", txs: ids.map(txOf), before: this.#committedSeq, answer };
   }
 
   #readLanes(batch: Batch): Stop | undefined {

@@ -94,12 +94,7 @@ function readAll(
 ): Row[] {
   const sink = new TestSink();
   using pool = new Pool(4 * 1024 * 1024);
-  const codec = debeziumCodec({
-    decimalMode: "string",
-    timeMode: "adaptive",
-    binaryMode: "base64",
-    unavailableValue: "__debezium_unavailable_value",
-  });
+  const codec = debeziumCodec();
   let nowMs = 0;
   let isRestart = true;
   let feeds: TestFeed[] = [];
@@ -149,11 +144,9 @@ function readAll(
       pool.give(asked);
     }
     if (stop.kind === "ask") {
-      const counts = new Map<string, number>();
-      for (const { table } of sink.rows.filter(({ tx }) => tx === stop.tx)) {
-        counts.set(table, (counts.get(table) ?? 0) + 1);
-      }
-      stop.answer(counts);
+      const { txs, before } = stop;
+      const all = [...sink.rows, ...sink.pending].filter(({ seq }) => seq < before);
+      stop.answer(new Set(txs.filter((tx) => all.some((row) => row.tx === tx))));
     }
     if (!order.inTransaction) {
       sink.rows.push(...sink.pending.sort((a, b) => a.seq - b.seq));
@@ -168,7 +161,10 @@ function readAll(
     if (came.length > 0) order.wake();
     else if (feeds.some(({ next, end }) => next < end)) nowMs += 500;
     else idle++;
-    if (nowMs > 10_000_000) throw new Error(`stuck: ${order.incomplete}`);
+    if (nowMs > 10_000_000) {
+      const heads = feeds.map(({ topic, next, end }) => `${topic} ${next}/${end}`);
+      throw new Error(`stuck: ${order.incomplete}: ${heads.join(", ")}`);
+    }
   }
   assert.equal(order.inTransaction, false, "a transaction stayed open");
   return sink.rows;

@@ -7,7 +7,7 @@ import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { END, type Stop } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { letterOf } from "./letter.ts";
-import type { OpenTransaction, Transactions } from "./transactions.ts";
+import { type OpenTransaction, type Transactions, txOf } from "./transactions.ts";
 
 /** Without progress for so long, it is looked whether something lacks. */
 const LOOK_MS = 2000;
@@ -18,6 +18,8 @@ export interface PatienceOptions {
   readonly patienceMs: number;
   /** ms since 1970. */
   now(): number;
+  /** The number below which everything was committed. */
+  before(): number;
   /** Whether a table's changes come to us. */
   isOurs(table: string): boolean;
   /** A change that waits for its transaction to begin, if there is one. */
@@ -76,15 +78,13 @@ export class Patience {
 
   #ask(transaction: OpenTransaction): Stop {
     this.#asked = transaction;
-    const answer = (changes: Map<string, number>) => {
-      const isThere = [...transaction.counts ?? []].every(([table, rows]) =>
-        !this.options.isOurs(table) || (changes.get(table) ?? 0) >= rows
-      );
-      if (!isThere) return;
+    const tx = txOf(transaction.id);
+    const answer = (applied: ReadonlySet<number>) => {
+      if (!applied.has(tx)) return;
       transaction.wasApplied = true;
       this.moved();
     };
-    return { kind: "ask", tx: Number.parseInt(transaction.id), answer };
+    return { kind: "ask", txs: [tx], before: this.options.before(), answer };
   }
 
   #giveUp(id: string, what: string, table: string): Stop {

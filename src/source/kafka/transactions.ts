@@ -9,9 +9,21 @@
  * Free of I/O; order.ts asks it.
  */
 import type { TransactionMark } from "../../decode/decoder.ts";
+import type { Lsn } from "../position.ts";
 
 /** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
+
+/** The source's own number of a transaction: Debezium's ids are `<number>:<LSN>`, or the number. */
+export function txOf(id: string): number {
+  return Number.parseInt(id);
+}
+
+/** The LSN in a transaction's id; 0 when it has none. */
+export function lsnOf(id: string): Lsn {
+  const at = id.indexOf(":");
+  return at < 0 ? 0 : Number(id.slice(at + 1)) || 0;
+}
 
 /** A transaction that has begun and is not whole. */
 export class OpenTransaction {
@@ -30,6 +42,11 @@ export class OpenTransaction {
     this.came.set(table, (this.came.get(table) ?? 0) + 1);
   }
 
+  /** Whether nothing more is to come of it. */
+  isWhole(isOurs: (table: string) => boolean): boolean {
+    return (this.wasApplied || this.counts !== null) && this.missing(isOurs).length === 0;
+  }
+
   /** What has not come, by table, of the tables that `isOurs`; empty: it is whole. */
   missing(isOurs: (table: string) => boolean): { table: string; rows: number }[] {
     if (this.counts === null || this.wasApplied) return [];
@@ -45,7 +62,6 @@ export class OpenTransaction {
 /** See the top of this file. */
 export class Transactions {
   readonly #open = new Map<string, OpenTransaction>();
-  #last: OpenTransaction | undefined;
   #done = new Set<string>();
   #doneBefore = new Set<string>();
 
@@ -67,9 +83,10 @@ export class Transactions {
     return this.#done.has(id) || this.#doneBefore.has(id);
   }
 
-  /** Whether the next mark is to be read: the last one that began has not ended. */
-  get wantsMark(): boolean {
-    return this.#last === undefined || this.#last.counts === null;
+  /** Whether the next mark is to be read: no transaction has ended that lacks rows. */
+  wantsMark(isOurs: (table: string) => boolean): boolean {
+    for (const each of this.#open.values()) if (each.missing(isOurs).length > 0) return false;
+    return this.#open.size === 0 || [...this.#open.values()].some((each) => !each.isWhole(isOurs));
   }
 
   /** Takes a mark of the transaction topic. */
@@ -80,27 +97,26 @@ export class Transactions {
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
     }
-    this.#last = transaction;
     if (status === "END") transaction.counts = counts ?? new Map();
   }
 
   /** Ends all that are open, if all are whole. False: some are not. */
   endIfWhole(isOurs: (table: string) => boolean): boolean {
-    for (const each of this.#open.values()) {
-      if (!each.wasApplied && each.counts === null) return false;
-      if (each.missing(isOurs).length > 0) return false;
-    }
+    for (const each of this.#open.values()) if (!each.isWhole(isOurs)) return false;
     for (const id of this.#open.keys()) this.#remember(id);
     this.#open.clear();
-    this.#last = undefined;
     return true;
+  }
+
+  /** Notes that one was applied, before a restart. */
+  wasDone(id: string): void {
+    this.#remember(id);
   }
 
   /** Gives up on one: it counts as whole, with what has come of it. */
   giveUp(id: string): void {
     this.#open.delete(id);
     this.#remember(id);
-    if (this.#last?.id === id) this.#last = undefined;
   }
 
   #remember(id: string): void {
