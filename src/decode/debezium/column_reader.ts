@@ -1,0 +1,106 @@
+/** How to read one column's values from events: its place, its type here, and its form there. */
+import type { TableLayout } from "../../batch/column.ts";
+import type { Column, ColumnType } from "../../catalog/catalog.ts";
+import { type ColumnDecoder, columnDecoders } from "../values.ts";
+import { encodeBytes } from "./base64.ts";
+import { type DebeziumModes, type Form, formOfColumn, formOfSchema } from "./forms.ts";
+import type { FieldSchema } from "./schema_block.ts";
+
+/** How the codec reads what events without schemas leave open. */
+export interface DebeziumOptions extends DebeziumModes {
+  /** `unavailable.value.placeholder`: in place of a stored-apart value that did not change. */
+  readonly placeholder: string;
+}
+
+/** See the top of this file. */
+export interface ColumnReader extends ColumnDecoder {
+  readonly type: ColumnType;
+  readonly form: Form;
+  /** What stands for an unchanged value: the inside of the string, as it may be written. */
+  readonly placeholders: readonly Uint8Array[];
+  /** Whether a JSON string is a value of its own in a json column, not the text of one. */
+  readonly isRawJson: boolean;
+  /** Whether a value is made into text of another length than it has in the event. */
+  readonly isRendered: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** Readers for events without a schema (null), or with this one of their row or key. */
+export function columnReaders(
+  layout: TableLayout,
+  fields: readonly FieldSchema[] | null,
+  options: DebeziumOptions,
+): (ColumnReader | undefined)[] {
+  return columnDecoders(layout).map((decoder) => {
+    const { column } = decoder;
+    const field = fields?.find(({ field }) => field === column.name);
+    if (fields !== null && field === undefined) return undefined; // of a key: not part of it
+    const form = field !== undefined && !isInferred(column)
+      ? formOfSchema(field, options)
+      : formWithout(column, options);
+    return {
+      ...decoder,
+      type: column.type,
+      form,
+      placeholders: placeholders(form, options.placeholder),
+      isRawJson: column.typeOid === 0 && column.sourceType !== JSON_NAME,
+      isRendered: isRendered(column.type, form, column),
+    };
+  });
+}
+
+const JSON_NAME = "io.debezium.data.Json";
+
+/** Before the source type of a column whose type was taken from a record's JSON. */
+const INFERRED = "JSON ";
+
+export function inferredName(kind: string): string {
+  return INFERRED + kind;
+}
+
+/** Whether a column was made without any schema: then it goes on to be read so. */
+export function isInferred({ typeOid, sourceType }: Column): boolean {
+  return typeOid === 0 && sourceType.startsWith(INFERRED);
+}
+
+/** The source type of a column that an event's schema told. */
+export function schemaName({ type, name, items }: FieldSchema): string {
+  return type === "array" && items !== undefined ? `${schemaName(items)}[]` : name ?? type;
+}
+
+/** The form in an event without a schema. */
+function formWithout(column: Column, options: DebeziumOptions): Form {
+  if (isInferred(column)) return { kind: "plain" };
+  if (column.typeOid !== 0) return formOfColumn(column, options);
+  // Its schema's names were kept; what was in the parameters is in the type or its modifier.
+  return formOfSchema(fieldOf(column.sourceType, column), options);
+}
+
+function fieldOf(name: string, column: Column): FieldSchema {
+  if (name.endsWith("[]")) return { type: "array", items: fieldOf(name.slice(0, -2), column) };
+  const type = column.type.kind === "array" ? column.type.of : column.type;
+  const scale = type.kind === "decimal" ? type.scale : column.typeMod;
+  return { type: name, name, parameters: { scale: `${scale}`, length: `${column.typeMod}` } };
+}
+
+/** In an array a placeholder is an element, so that it is written as its elements are. */
+function placeholders(form: Form, text: string): Uint8Array[] {
+  if (form.kind === "array") return placeholders(form.of, text);
+  const plain = encoder.encode(text);
+  const inside = encoder.encode(JSON.stringify(text).slice(1, -1));
+  const written = [plain, ...(inside.length === plain.length ? [] : [inside])];
+  if (form.kind === "bytes") written.push(encoder.encode(encodeBytes(plain, form.as)));
+  if (form.kind === "unscaled") written.push(encoder.encode(encodeBytes(plain, "base64")));
+  return written;
+}
+
+const NUMERIC = 1700;
+
+const VARIABLE = "io.debezium.data.VariableScaleDecimal";
+
+function isRendered(type: ColumnType, form: Form, { typeOid, sourceType }: Column): boolean {
+  if (type.kind === "array") return true;
+  return type.kind === "text" && (form.kind === "unscaled" || form.kind === "bits" ||
+    typeOid === NUMERIC || sourceType === VARIABLE);
+}

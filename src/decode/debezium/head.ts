@@ -1,0 +1,56 @@
+/** What a scan leaves behind for the decoding of the row: where the parts of the record lie. */
+import type { Op } from "../../batch/batch.ts";
+import type { ChangeHead } from "../decoder.ts";
+import { Fields } from "./fields.ts";
+import type { SchemaBlock } from "./schema_block.ts";
+
+/** A `ChangeHead` as this codec makes them. Its offsets are into the record that was scanned last. */
+export class DebeziumHead implements ChangeHead {
+  op: Op | "m" | null = null;
+  schema = "";
+  table = "";
+  lsn = 0;
+  tx = 0;
+  atHigh = 0;
+  atLow = 0;
+  commitTimeMs = 0;
+  snapshot = "";
+  transaction: string | null = null;
+  keyChange: "old" | "new" | null = null;
+  /** In `record.key`. */
+  readonly key = new Fields();
+  /** In `record.value`. */
+  readonly before = new Fields();
+  readonly after = new Fields();
+  /** Null: without a schema. */
+  keySchema: SchemaBlock | null = null;
+  valueSchema: SchemaBlock | null = null;
+
+  /** Nothing is known. */
+  clear(): void {
+    this.op = null;
+    this.schema = "";
+    this.table = "";
+    this.lsn = 0;
+    this.tx = 0;
+    this.snapshot = "";
+    this.transaction = null;
+    this.keyChange = null;
+    this.keySchema = null;
+    this.valueSchema = null;
+    this.key.clear();
+    this.before.clear();
+    this.after.clear();
+    this.at(0);
+  }
+
+  /** Sets the commit time, ms since 1970 and within 285,000 years of it. */
+  at(commitTimeMs: number): void {
+    this.commitTimeMs = commitTimeMs;
+    // The product may pass 2^53, so it is made of two parts.
+    const high = Math.floor(commitTimeMs / 0x1_0000_0000) * 1000;
+    const low = (commitTimeMs - high / 1000 * 0x1_0000_0000) * 1000;
+    this.atHigh = high + Math.floor(low / 0x1_0000_0000);
+    this.atLow = low % 0x1_0000_0000;
+  }
+}

@@ -1,0 +1,110 @@
+/** What lands in DuckDB: a batch is appended and merged as the warehouse does it, and read back. */
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { Batch } from "../../batch/batch.ts";
+import { TableLayout } from "../../batch/column.ts";
+import { type Column, identifier, type Table } from "../../catalog/catalog.ts";
+import { appendSegment } from "../../sink/warehouse/append.ts";
+import {
+  applyDelta,
+  createDelta,
+  createTables,
+  dropTables,
+  logTable,
+} from "../../sink/warehouse/merge.ts";
+import type { KafkaRecord } from "../decoder.ts";
+
+const encoder = new TextEncoder();
+
+/** A record of these texts; undefined and null: a tombstone's value, no key. */
+export function recordOf(
+  key: string | null,
+  value: string | null,
+  headers: Record<string, Uint8Array> = {},
+  topic = "bank.public.t",
+): KafkaRecord {
+  return {
+    topic,
+    partition: 0,
+    offset: 42,
+    timestampMs: 0,
+    key: key === null ? null : encoder.encode(key),
+    value: value === null ? null : encoder.encode(value),
+    headers,
+  };
+}
+
+export function newBatch(bytes = 4 << 20): Batch {
+  const batch = new Batch(new ArrayBuffer(bytes));
+  batch.become("filling");
+  return batch;
+}
+
+/** One row of a change log, with each value as a text that says it exactly. */
+export type LandedRow = { op: string; seq: number; values: (string | null)[] };
+
+/** A DuckDB in memory. */
+export class Landing implements AsyncDisposable {
+  private constructor(private readonly connection: DuckDBConnection) {}
+
+  static async open(): Promise<Landing> {
+    const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
+    const connection = await instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    return new Landing(connection);
+  }
+
+  /** Appends and merges all of a batch's rows of one table, and gives its change log. */
+  async land(layout: TableLayout, batch: Batch): Promise<LandedRow[]> {
+    const { connection } = this;
+    const segment = batch.segments.get(layout);
+    if (segment === undefined) return [];
+    const run = async (statements: string[]) => {
+      for (const sql of statements) await connection.run(sql);
+    };
+    await run(["BEGIN", ...createTables(layout.table), createDelta(layout, "delta")]);
+    await appendSegment(connection, "delta", batch, segment);
+    await run(applyDelta(segment, "delta"));
+    const columns = layout.table.columns.map(exact).join(", ");
+    const reader = await connection.runAndReadAll(
+      `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)} ORDER BY _seq`,
+    );
+    const rows = reader.getRowsJson().map(([op, seq, ...values]) => ({
+      op: String(op),
+      seq: Number(seq),
+      values: values.map((value) => value === null ? null : String(value)),
+    }));
+    await run([...dropTables(layout.table), "DROP TABLE delta", "COMMIT"]);
+    return rows;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.connection.closeSync();
+    return Promise.resolve();
+  }
+}
+
+/** SQL for a column's value as a text that says it exactly. */
+function exact({ name, type }: Column): string {
+  const c = identifier(name);
+  switch (type.kind) {
+    case "bytea":
+      return `lower(hex(${c}))`;
+    case "date":
+      return `CASE WHEN isinf(${c}) THEN CAST(${c} AS VARCHAR) ` +
+        `ELSE CAST(${c} - DATE '1970-01-01' AS VARCHAR) END`;
+    case "timestamp":
+    case "timestamptz":
+      return `CASE WHEN isinf(${c}) THEN CAST(${c} AS VARCHAR) ` +
+        `ELSE CAST(epoch_us(${c}) AS VARCHAR) END`;
+    case "array":
+      return type.of.kind === "bytea"
+        ? `to_json(list_transform(${c}, lambda x: lower(hex(x))))`
+        : `to_json(CAST(${c} AS VARCHAR[]))`;
+  }
+  return `CAST(${c} AS VARCHAR)`;
+}
+
+/** A layout of a table that stands in no catalogue. */
+export function layoutOf(table: Table): TableLayout {
+  return new TableLayout(table);
+}

@@ -1,0 +1,50 @@
+/** What was learnt of one topic's records: the shapes of their parts, and their schemas. */
+import { stringOf } from "./json.ts";
+import { SchemaBlock } from "./schema_block.ts";
+import { Shape } from "./shape.ts";
+
+/** Schemas of one topic that are remembered, of keys and values. */
+const SCHEMAS_MAX = 8;
+
+/** See the top of this file. */
+export class Topic {
+  readonly schema = new Repeated();
+  readonly table = new Repeated();
+  readonly snapshot = new Repeated();
+  #shapes = Shape.root();
+  readonly #blocks: SchemaBlock[] = [];
+
+  /** Where the shapes of all objects begin. */
+  get root(): Shape {
+    if (this.#shapes.isOvergrown) this.#shapes = Shape.root();
+    return this.#shapes;
+  }
+
+  /** The schema in `[start, stop)`: the same object for the same bytes. */
+  block(bytes: Uint8Array, start: number, stop: number): SchemaBlock {
+    const known = this.#blocks.find((block) => block.isAt(bytes, start, stop));
+    if (known !== undefined) return known;
+    const block = new SchemaBlock(bytes.slice(start, stop));
+    if (this.#blocks.length === SCHEMAS_MAX) this.#blocks.shift();
+    this.#blocks.push(block);
+    return block;
+  }
+}
+
+/** A text that is nearly always the one before: then it is the same JavaScript string. */
+export class Repeated {
+  #bytes = new Uint8Array(0);
+  #text = "";
+
+  /** The string whose inside is `[start, stop)`. */
+  of(bytes: Uint8Array, start: number, stop: number, kind: number): string {
+    const last = this.#bytes;
+    let i = last.length === stop - start ? 0 : -1;
+    while (i >= 0 && i < last.length) i = last[i] === bytes[start + i] ? i + 1 : -1;
+    if (i < 0) {
+      this.#text = stringOf(bytes, start, stop, kind);
+      this.#bytes = bytes.slice(start, stop);
+    }
+    return this.#text;
+  }
+}
