@@ -27,19 +27,17 @@ import type { PartitionFeed } from "./feed.ts";
 import { BLOCKED, newKeyRecord } from "./key_change.ts";
 import { Lane } from "./lane.ts";
 import { letterOf } from "./letter.ts";
+import { Marks } from "./marks.ts";
 import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
 import { type Known, type Target, Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
-import { lsnOf, type OpenTransaction, Transactions, txOf } from "./transactions.ts";
+import { type OpenTransaction, Transactions } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn. */
 const RECORDS_MAX = 2000;
-/** The sink is asked about so many transactions at once. */
-const MARKS_MAX = 1000;
-
 /** What an order begins with. */
 export interface OrderOptions {
   readonly codec: DebeziumCodec;
@@ -65,8 +63,7 @@ export class Order {
   readonly #recent: RecentChanges;
   readonly #targets: Targets;
   #lanes: Lane[] = [];
-  /** The transaction topic's partition; undefined while there is none. */
-  #marks: PartitionFeed | undefined;
+  readonly #marks: Marks;
   #others: PartitionFeed[] = [];
   #nextSeq: number;
   #lsn: number;
@@ -76,8 +73,10 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** Ids of which the sink has said whether they were applied before. */
-  #askedOf: ReadonlySet<string> = new Set();
+  /** A change names its transaction, and there is no transaction topic: it is to be looked for. */
+  wantsMarks = false;
+  /** It was looked for, and is not there. */
+  #isWithoutMarks = false;
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -92,12 +91,24 @@ export class Order {
     this.#lsn = position.lsn;
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
+    const isOurs = (table: string) => this.#isOurs(table);
+    const transactions = this.#transactions;
+    this.#marks = new Marks({
+      codec,
+      transactions,
+      lsnAtStart: position.lsn,
+      isOurs,
+      taken: () => {
+        this.snapshot.streaming();
+        this.#moved();
+      },
+    });
     this.#patience = new Patience({
-      transactions: this.#transactions,
+      transactions,
       patienceMs: options.patienceMs,
       now: options.now,
       before: () => this.#committedSeq,
-      isOurs: (table) => this.#isOurs(table),
+      isOurs,
       stray: () => this.#stray(),
     });
   }
@@ -117,7 +128,7 @@ export class Order {
   /** Reads from these from now on; lanes of before go on with theirs. */
   bind(feeds: readonly PartitionFeed[]): void {
     const { names, codec, position } = this.options;
-    this.#marks = feeds.find(({ topic }) => topic === names.transactions);
+    this.#marks.feed = feeds.find(({ topic }) => topic === names.transactions);
     this.#others = feeds.filter(({ topic }) => topic === names.heartbeat);
     this.#lanes = feeds.filter(({ topic }) => names.isData(topic)).map((feed) => {
       const lane = this.#lanes.find(({ feed: { topic, partition } }) =>
@@ -130,12 +141,19 @@ export class Order {
       lane.feed = feed;
       return lane;
     });
+    if (this.#marks.feed !== undefined) this.wantsMarks = false;
     this.#isStuck = false;
   }
 
   /** Something has come: what was blocked may no longer be. */
   wake(): void {
     this.#isStuck = false;
+  }
+
+  /** The transaction topic was looked for, and is not there: changes are taken without it. */
+  goWithoutMarks(): void {
+    this.#isWithoutMarks = true;
+    this.wantsMarks = this.#isStuck = false;
   }
 
   /** Whether `decode` may get further. */
@@ -151,7 +169,7 @@ export class Order {
     };
     for (const lane of this.#lanes) put(lane.feed, lane.lsnMax);
     for (const feed of this.#others) put(feed, 0);
-    if (this.#marks !== undefined) put(this.#marks, 0);
+    if (this.#marks.feed !== undefined) put(this.#marks.feed, 0);
     const { clusterId, prefix } = this.options.position;
     const snapshot = this.snapshot.state;
     return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: this.#lsn };
@@ -159,7 +177,7 @@ export class Order {
 
   /** Next offsets of all partitions, added up. */
   get taken(): number {
-    const sum = this.#lanes.reduce((sum, { feed }) => sum + feed.next, this.#marks?.next ?? 0);
+    const sum = this.#lanes.reduce((sum, { feed }) => sum + feed.next, this.#marks.feed?.next ?? 0);
     return this.#others.reduce((all, { next }) => all + next, sum);
   }
 
@@ -212,46 +230,9 @@ export class Order {
         this.#take(feed);
       }
     }
-    const feed = this.#marks;
-    const isOurs = (table: string) => this.#isOurs(table);
-    while (feed?.head !== undefined && this.#transactions.wantsMark(isOurs)) {
-      if (feed.head.value !== null) {
-        const mark = this.options.codec.scanTransaction(feed.head);
-        if (mark instanceof Fault) {
-          return this.#fault(mark, feed.head, null, () => this.#take(feed));
-        }
-        if (this.#mayBeOld(mark.id)) return this.#askOfMarks(feed);
-        this.#transactions.mark(mark, this.#nextSeq);
-        this.snapshot.streaming();
-      }
-      this.#take(feed);
-    }
-    return undefined;
-  }
-
-  /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
-  #mayBeOld(id: string): boolean {
-    const transactions = this.#transactions;
-    if (transactions.get(id) !== undefined || transactions.isDone(id)) return false;
-    const lsn = lsnOf(id);
-    return lsn > 0 && lsn <= this.options.position.lsn && !this.#askedOf.has(id);
-  }
-
-  /** Asks the sink about all transactions that the marks read ahead name: after a crash of the
-   * connector's they come in runs. */
-  #askOfMarks(feed: PartitionFeed): Stop {
-    const ids: string[] = [];
-    for (let ahead = 0; ids.length < MARKS_MAX; ahead++) {
-      const record = feed.peek(ahead);
-      if (record === undefined) break;
-      const mark = record.value === null ? null : this.options.codec.scanTransaction(record);
-      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark.id)) ids.push(mark.id);
-    }
-    const answer = (applied: ReadonlySet<number>) => {
-      this.#askedOf = new Set(ids);
-      for (const id of ids) if (applied.has(txOf(id))) this.#transactions.wasDone(id);
-    };
-    return { kind: "ask", txs: ids.map(txOf), before: this.#committedSeq, answer };
+    const found = this.#marks.read(this.#nextSeq, this.#committedSeq);
+    if (found === undefined || "kind" in found) return found;
+    return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
   }
 
   #readLanes(batch: Batch): Stop | undefined {
@@ -275,7 +256,11 @@ export class Order {
     }
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
-    const id = this.#marks === undefined ? null : head.transaction;
+    if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
+      this.wantsMarks = true;
+      return BLOCKED;
+    }
+    const id = this.#marks.feed === undefined ? null : head.transaction;
     const transaction = id === null ? undefined : this.#transactions.get(id);
     if (lane.original > 0) {
       if (transaction !== undefined && lane.original < transaction.firstSeq) {
@@ -296,10 +281,15 @@ export class Order {
       transaction?.count(name); // a table that is left out, or a TRUNCATE of one that never was
       return this.#pass(lane);
     }
-    batch.beginTransaction(head.commitTimeMs);
     this.#commitTimeMs = head.commitTimeMs;
+    const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
+    if (isChange) batch.beginTransaction(head.commitTimeMs);
     const stop = this.#write(lane, record, target, batch, transaction);
-    if (stop === undefined && transaction === undefined) batch.endTransaction(head.commitTimeMs);
+    if (stop === undefined && isChange && transaction === undefined) {
+      batch.endTransaction(head.commitTimeMs);
+      // Should the transaction topic appear, this one is not to be waited for.
+      if (id === null && head.transaction !== null) this.#transactions.wasDone(head.transaction);
+    }
     return stop;
   }
 
@@ -351,7 +341,7 @@ export class Order {
 
   /** A change that waits for its transaction to begin. */
   #stray(): { table: string; transaction: string } | undefined {
-    if (this.#marks === undefined) return undefined;
+    if (this.#marks.feed === undefined) return undefined;
     for (const lane of this.#lanes) {
       if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
       const { schema, table, transaction } = lane.head;

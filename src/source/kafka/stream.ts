@@ -36,6 +36,8 @@ export class KafkaStream implements ChangeStream {
   /** What was found beyond that, until it is read. */
   #found: readonly TopicOffsets[] | undefined;
   #isRebinding = false;
+  /** The transaction topic is being looked for. */
+  #isLooking = false;
   #failure: unknown;
   /** Something has changed since the last read. */
   #isNews = true;
@@ -54,7 +56,7 @@ export class KafkaStream implements ChangeStream {
       await stream.close();
       throw error;
     }
-    stream.#watch();
+    stream.#watch(TOPICS_MS_FIRST);
     return stream;
   }
 
@@ -138,6 +140,10 @@ export class KafkaStream implements ChangeStream {
     if (this.#found !== undefined) await this.#bind(this.#found);
     this.#lookAtSnapshot();
     order.wake();
+    if (order.wantsMarks && !this.#isLooking) {
+      this.#isLooking = true;
+      this.#watch(0);
+    }
   }
 
   decode(batch: Batch): Stop {
@@ -213,22 +219,34 @@ export class KafkaStream implements ChangeStream {
     this.#news();
   }
 
-  #watch(): void {
-    const pause = this.#known.size === 0 ? TOPICS_MS_FIRST : TOPICS_MS;
+  /** Looks for topics after a while, and then again and again. */
+  #watch(pauseMs: number): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
       try {
         await this.#lookForTopics();
-        if (!this.#isClosed) this.#watch();
+        this.#isLooking = false;
+        if (!this.#isClosed) this.#watch(this.#known.size === 0 ? TOPICS_MS_FIRST : TOPICS_MS);
       } catch (error) {
         if (!this.#isClosed) this.#fail(error);
       }
-    }, pause);
+    }, pauseMs);
   }
 
   async #lookForTopics(): Promise<void> {
     const { cluster, names } = this.parts;
     const topics = (await cluster.topics()).filter((topic) => names.isRead(topic));
     const offsets = await cluster.offsets(topics);
+    const { order } = this.parts;
+    if (order.wantsMarks && !topics.includes(names.transactions)) {
+      log.warn(
+        "changes name their transactions, and there is no topic {topic}: a read may see half of " +
+          "a transaction",
+        { topic: names.transactions },
+      );
+      order.goWithoutMarks();
+      this.#news();
+    }
     const fresh = offsets.filter(({ topic, partitions }) =>
       partitions.length > (this.#known.get(topic) ?? 0)
     );
