@@ -37,7 +37,7 @@ export function columnReaders(
     const field = fields?.find(({ field }) => field === column.name);
     if (fields !== null && field === undefined) return undefined; // of a key: not part of it
     const form = field !== undefined && !isInferred(column)
-      ? formOfSchema(field, options)
+      ? formUnder(field, column, options)
       : formWithout(column, options);
     return {
       ...decoder,
@@ -69,12 +69,21 @@ export function schemaName({ type, name, items }: FieldSchema): string {
   return type === "array" && items !== undefined ? `${schemaName(items)}[]` : name ?? type;
 }
 
+/** The form in an event with a schema: what that leaves open is as without one. */
+function formUnder(field: FieldSchema, column: Column, options: DebeziumOptions): Form {
+  const form = formOfSchema(field);
+  const isOpen = form.kind === "plain" || form.kind === "array" && form.of.kind === "plain";
+  const without = isOpen && column.typeOid !== 0 ? formOfColumn(column, options) : form;
+  const inner = without.kind === "array" ? without.of : without;
+  return inner.kind === "bytes" || inner.kind === "bits" ? without : form;
+}
+
 /** The form in an event without a schema. */
 function formWithout(column: Column, options: DebeziumOptions): Form {
   if (isInferred(column)) return { kind: "plain" };
   if (column.typeOid !== 0) return formOfColumn(column, options);
   // Its schema's names were kept; what was in the parameters is in the type or its modifier.
-  return formOfSchema(fieldOf(column.sourceType, column), options);
+  return formOfSchema(fieldOf(column.sourceType, column));
 }
 
 function fieldOf(name: string, column: Column): FieldSchema {

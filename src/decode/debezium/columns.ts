@@ -20,6 +20,8 @@ type Readers = readonly (ColumnReader | undefined)[];
 export class Columns {
   /** Of each column, whether it is part of the key. */
   readonly inKey: readonly boolean[];
+  /** Whether the last update has shown, by having no `before`, that the identity is not FULL. */
+  isNotFull = false;
   readonly #rows = new Map<Shape, Int32Array>();
   readonly #keys = new Map<Shape, Int32Array>();
   readonly #valueReaders = new Map<SchemaBlock | null, Readers>();

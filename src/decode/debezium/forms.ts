@@ -47,7 +47,7 @@ const VARBIT = 1562;
 const UNLIMITED = 2_147_483_647;
 
 /** The form that a field's schema tells. */
-export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
+export function formOfSchema(field: FieldSchema): Form {
   const parameter = (name: string) => Number(field.parameters?.[name] ?? NaN);
   switch (field.name ?? "") {
     case "org.apache.kafka.connect.data.Decimal":
@@ -70,7 +70,7 @@ export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
   }
   if (field.type === "bytes") return BASE64;
   if (field.type === "array" && field.items !== undefined) {
-    return { kind: "array", of: formOfSchema(field.items, modes) };
+    return { kind: "array", of: formOfSchema(field.items) };
   }
   return PLAIN;
 }

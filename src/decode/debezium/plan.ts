@@ -48,8 +48,6 @@ export class Plan {
   readonly flags: Uint8Array;
   /** The column that is being looked at; −1: none yet. */
   column = -1;
-  /** Whether the last update without `before` has shown that the identity is not FULL. */
-  #isNotFull = false;
 
   constructor(private readonly columns: Columns) {
     const count = columns.layout.table.columns.length;
@@ -90,7 +88,7 @@ export class Plan {
     const { before, after } = head;
     let row: Fields | null = after;
     if (head.op === "d") row = this.#isRow(value, before) ? before : null;
-    if (head.op === "u") this.#isNotFull = !before.isPresent;
+    if (head.op === "u") columns.isNotFull = !before.isPresent;
     const inRow = row === null ? null : columns.placesInRow(row.shape);
     this.bytes = record.key.length + (row === null ? 0 : row.stop - row.start);
     const count = table.columns.length;
@@ -117,7 +115,7 @@ export class Plan {
     if (!before.isPresent) return false;
     const { identity } = this.columns.layout.table;
     if (identity === "full") return true;
-    if (identity !== "unknown" || this.#isNotFull) return false;
+    if (identity !== "unknown" || this.columns.isNotFull) return false;
     const places = this.columns.placesInRow(before.shape);
     return isEvident(source, before, (at) => this.columns.inKey[places.indexOf(at)]);
   }
