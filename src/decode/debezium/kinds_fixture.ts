@@ -202,6 +202,15 @@ const micros = fc.oneof(
 );
 const SENTINELS = ["9223372036825200000", "-9223372036832400000"];
 
+/** As Debezium and as PostgreSQL write them. */
+const INTERVALS = {
+  "P1Y2M3DT4H5M6.78S": "1 year 2 mons 3 days 04:05:06.78",
+  "P0Y0M0DT0H0M0S": "00:00:00",
+  "P-178000000Y-11M-1DT0H0M-0.000001S": "-178000000 years -11 mons -1 days -00:00:00.000001",
+  "P0Y-1M2DT0H0M0S": "-1 mons +2 days",
+  "P0Y0M-1DT25H0M0.5S": "-1 days +25:00:00.5",
+};
+
 /** All kinds, as a connector with these modes writes them. */
 export function kinds(modes: DebeziumModes): Record<string, Kind> {
   const isConnect = modes.time === "connect";
@@ -377,9 +386,10 @@ export function kinds(modes: DebeziumModes): Record<string, Kind> {
         1186,
         "interval",
         { type: "string", name: "io.debezium.time.Interval" },
-        fc.constantFrom('"P1Y2M3DT4H5M6.78S"', '"P0Y0M0DT0H0M0S"'),
-        read.text,
+        fc.constantFrom(...Object.keys(INTERVALS).map(quote)),
+        read.oneOf(INTERVALS),
       ),
+      derived: { read: read.text },
       type: { kind: "text", exact: false },
     },
     bit5: {

@@ -229,6 +229,10 @@ export const timestamptz: Read = (value) => {
   return micros(BigInt(days) * DAY + ofDay - (zoneSign === "-" ? -zone : zone));
 };
 
+/** One of these texts, as what it stands for. */
+export const oneOf = (texts: Readonly<Record<string, string>>): Read => (value) =>
+  texts[str(value)];
+
 /** `bit(length)`. */
 export const bits = (length: number): Read => (value) => {
   if (typeof value === "boolean") return value ? "1" : "0";
