@@ -121,7 +121,8 @@ export interface ChangeHead extends RowHead {
   /** The `snapshot` of the source block: `first`, `true`, `last`, `incremental`, …; `""` for a
    * change of the stream. */
   readonly snapshot: string;
-  /** `transaction.id`; null when the connector gives none. */
+  /** `transaction.id` up to its colon, behind which each record's own LSN stands (measured: Debezium
+   * 2.3.4 writes `779:311630592`, `779:311630640`, …); null when the connector gives none. */
   readonly transaction: string | null;
   /** The key column's change that this record is a half of: `d` with the header
    * `__debezium.newkey`, or `c` with `__debezium.oldkey`. */
@@ -131,6 +132,7 @@ export interface ChangeHead extends RowHead {
 /** A message of the transaction topic. */
 export interface TransactionMark {
   readonly status: "BEGIN" | "END";
+  /** As {@linkcode ChangeHead.transaction}. */
   readonly id: string;
   /** At the END: how many changes of each `schema.table`. */
   readonly counts: ReadonlyMap<string, number> | null;

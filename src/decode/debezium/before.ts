@@ -1,11 +1,16 @@
 /**
  * Whether a record's `before` is the row as it was. With REPLICA IDENTITY FULL it is. Without, it
- * holds the key, and in place of every other value NULL, or where the column is NOT NULL the zero of
- * its type: not the old row, and never to be taken for it.
+ * holds the key, and in place of every other value NULL, or where the column is NOT NULL its DEFAULT
+ * or the zero of its type: not the old row, and never to be taken for it.
+ *
+ * Where no catalogue tells the identity, updates do: only with FULL do they have a `before`. Until
+ * one was seen, the schema may show it. An event without a schema can't: a DEFAULT looks like a
+ * value.
  */
+import { latin } from "../number.ts";
 import type { Fields } from "./fields.ts";
 import { FALSE, FRACTION, INTEGER, NULL, STRING, TRUE } from "./json.ts";
-import { latin } from "../number.ts";
+import type { FieldSchema } from "./schema_block.ts";
 
 /** Texts that Debezium writes for want of a value: of text, json, times, decimals, UUIDs, … */
 const ZERO_TEXT = new RegExp(
@@ -17,12 +22,15 @@ const ZERO_TEXT_MAX = 64;
 export function isEvident(
   source: Uint8Array,
   before: Fields,
-  isKey: (index: number) => boolean,
+  keyNames: ReadonlySet<string>,
+  fields: readonly FieldSchema[] | null,
 ): boolean {
-  for (let i = 0; i < before.shape.count; i++) {
-    if (!isKey(i) && isMoreThanZero(source, before, i)) return true;
-  }
-  return false;
+  return before.shape.names().some((name, i) => {
+    const field = fields?.find((other) => other.field === name);
+    if (field === undefined || keyNames.has(name) || before.kindOf(i) === NULL) return false;
+    if (field.optional === true) return true; // it would be NULL
+    return field.default === undefined && isMoreThanZero(source, before, i);
+  });
 }
 
 function isMoreThanZero(source: Uint8Array, before: Fields, index: number): boolean {
@@ -31,7 +39,6 @@ function isMoreThanZero(source: Uint8Array, before: Fields, index: number): bool
   switch (before.kindOf(index)) {
     case TRUE:
       return true;
-    case NULL:
     case FALSE:
       return false;
     case INTEGER:

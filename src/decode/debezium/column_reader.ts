@@ -3,7 +3,7 @@ import type { TableLayout } from "../../batch/column.ts";
 import type { Column, ColumnType } from "../../catalog/catalog.ts";
 import { type ColumnDecoder, columnDecoders } from "../values.ts";
 import { encodeBytes } from "./base64.ts";
-import { type DebeziumModes, type Form, formOfColumn, formOfSchema } from "./forms.ts";
+import { type DebeziumModes, type Form, formOfColumn, formOfSchema, PLAIN } from "./forms.ts";
 import type { FieldSchema } from "./schema_block.ts";
 
 /** How the codec reads what events without schemas leave open. */
@@ -37,7 +37,7 @@ export function columnReaders(
     const field = fields?.find(({ field }) => field === column.name);
     if (fields !== null && field === undefined) return undefined; // of a key: not part of it
     const form = field !== undefined && !isInferred(column)
-      ? formOfSchema(field, options)
+      ? formUnder(field, column, options)
       : formWithout(column, options);
     return {
       ...decoder,
@@ -45,7 +45,7 @@ export function columnReaders(
       form,
       placeholders: placeholders(form, options.placeholder),
       isRawJson: column.typeOid === 0 && column.sourceType !== JSON_NAME,
-      isRendered: isRendered(column.type, form, column),
+      isRendered: isRendered(column.type, form),
     };
   });
 }
@@ -69,12 +69,29 @@ export function schemaName({ type, name, items }: FieldSchema): string {
   return type === "array" && items !== undefined ? `${schemaName(items)}[]` : name ?? type;
 }
 
+/** The form in an event with a schema: what that leaves open is as without one. */
+function formUnder(field: FieldSchema, column: Column, options: DebeziumOptions): Form {
+  const form = formOfSchema(field);
+  if (column.typeOid === 0) return form;
+  const without = formOfColumn(column, options);
+  if (without.kind === "opaque") {
+    return field.type === "bytes" ? { ...without, as: "base64" } : PLAIN;
+  }
+  const inner = form.kind === "array" ? form.of : form;
+  if (inner.kind !== "plain") return form;
+  const open = without.kind === "array" ? without.of.kind : without.kind;
+  return OPEN_KINDS.includes(open) ? without : form;
+}
+
+/** Forms that are not told by the schema's names alone. */
+const OPEN_KINDS: readonly Form["kind"][] = ["bytes", "bits", "interval", "point", "numeric"];
+
 /** The form in an event without a schema. */
 function formWithout(column: Column, options: DebeziumOptions): Form {
-  if (isInferred(column)) return { kind: "plain" };
+  if (isInferred(column)) return PLAIN;
   if (column.typeOid !== 0) return formOfColumn(column, options);
   // Its schema's names were kept; what was in the parameters is in the type or its modifier.
-  return formOfSchema(fieldOf(column.sourceType, column), options);
+  return formOfSchema(fieldOf(column.sourceType, column));
 }
 
 function fieldOf(name: string, column: Column): FieldSchema {
@@ -90,17 +107,23 @@ function placeholders(form: Form, text: string): Uint8Array[] {
   const plain = encoder.encode(text);
   const inside = encoder.encode(JSON.stringify(text).slice(1, -1));
   const written = [plain, ...(inside.length === plain.length ? [] : [inside])];
-  if (form.kind === "bytes") written.push(encoder.encode(encodeBytes(plain, form.as)));
+  if (form.kind === "bytes" || form.kind === "opaque") {
+    written.push(encoder.encode(encodeBytes(plain, form.as)));
+  }
   if (form.kind === "unscaled") written.push(encoder.encode(encodeBytes(plain, "base64")));
   return written;
 }
 
-const NUMERIC = 1700;
+/** Forms whose text here is another than there. */
+const RENDERED: readonly Form["kind"][] = [
+  "unscaled",
+  "bits",
+  "numeric",
+  "interval",
+  "point",
+  "opaque",
+];
 
-const VARIABLE = "io.debezium.data.VariableScaleDecimal";
-
-function isRendered(type: ColumnType, form: Form, { typeOid, sourceType }: Column): boolean {
-  if (type.kind === "array") return true;
-  return type.kind === "text" && (form.kind === "unscaled" || form.kind === "bits" ||
-    typeOid === NUMERIC || sourceType === VARIABLE);
+function isRendered(type: ColumnType, form: Form): boolean {
+  return type.kind === "array" || type.kind === "text" && RENDERED.includes(form.kind);
 }

@@ -20,6 +20,9 @@ type Readers = readonly (ColumnReader | undefined)[];
 export class Columns {
   /** Of each column, whether it is part of the key. */
   readonly inKey: readonly boolean[];
+  /** Whether the last update had a `before`, as with REPLICA IDENTITY FULL; null: none was seen. */
+  isFull: boolean | null = null;
+  readonly keyNames: ReadonlySet<string>;
   readonly #rows = new Map<Shape, Int32Array>();
   readonly #keys = new Map<Shape, Int32Array>();
   readonly #valueReaders = new Map<SchemaBlock | null, Readers>();
@@ -30,6 +33,7 @@ export class Columns {
   constructor(readonly layout: TableLayout, private readonly options: DebeziumOptions) {
     const { table } = layout;
     this.inKey = table.columns.map((_, i) => table.key.includes(i));
+    this.keyNames = new Set(table.key.map((i) => table.columns[i].name));
   }
 
   /** Of each column, its place in a row of this shape. Throws a `schema-changed` fault. */

@@ -102,7 +102,11 @@ export class Scanner {
     if (this.#object(bytes, envelope, "transaction", this.#part, topic)) {
       const id = this.#part.shape.indexOf("id");
       if (id < 0) throw new Malformed('a "transaction" without "id"');
-      head.transaction = textOf(bytes, this.#part, id, "transaction.id", this.#transaction);
+      const start = this.#part.startOf(id);
+      const kind = this.#part.kindOf(id);
+      const stop = transactionEnd(bytes, start, this.#part.stopOf(id));
+      if (kind !== STRING) throw wrong(bytes, this.#part, id, "transaction.id", "a string");
+      head.transaction = this.#transaction.of(bytes, start, stop, kind);
     }
   }
 
@@ -156,6 +160,16 @@ export class Scanner {
     into.read(this.#reader, topic.root);
     return true;
   }
+}
+
+/**
+ * Where the part of a transaction's id ends that all of its records have: the PostgreSQL connector
+ * writes `<transaction id>:<the record's own LSN>`.
+ */
+export function transactionEnd(bytes: Uint8Array, start: number, stop: number): number {
+  let at = start;
+  while (at < stop && bytes[at] !== 0x3a) at++;
+  return at;
 }
 
 /** Whether these are the two fields that JsonConverter makes when it includes schemas. */

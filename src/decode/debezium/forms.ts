@@ -32,6 +32,14 @@ export type Form =
   | { readonly kind: "time"; readonly unit: Unit }
   /** A byte string. */
   | { readonly kind: "bytes"; readonly as: DebeziumModes["binary"] }
+  /** A byte string that is the text of a type that Debezium does not know. */
+  | { readonly kind: "opaque"; readonly as: DebeziumModes["binary"] }
+  /** ISO 8601 text of an interval; a number of µs is taken as it is. */
+  | { readonly kind: "interval" }
+  /** A struct with `x` and `y`. */
+  | { readonly kind: "point" }
+  /** A decimal of any scale: text, a number, or a struct of scale and unscaled value. */
+  | { readonly kind: "numeric" }
   /** Base64 of bits, the lowest byte first; `length` 0: as many as there are, from the first 1. */
   | { readonly kind: "bits"; readonly length: number }
   | { readonly kind: "array"; readonly of: Form };
@@ -43,11 +51,18 @@ const NUMERIC = 1700;
 const MONEY = 790;
 const BIT = 1560;
 const VARBIT = 1562;
+const INTERVAL = 1186;
+const POINT = 600;
+/** Types that become text here for want of a counterpart, and that Debezium writes as text: xml,
+ * cidr, macaddr8, macaddr, inet, timetz, the ranges. */
+const TEXT_OIDS = [142, 650, 774, 829, 869, 1266, 3904, 3906, 3908, 3910, 3912, 3926];
+/** The same of extensions, whose oids differ. */
+const TEXT_NAMES = /^(\w+\.)?(hstore|ltree|citext|isbn|geometry|geography)\b|\[\]$/;
 /** `Bits` of a bit varying without a limit says so by this length. */
 const UNLIMITED = 2_147_483_647;
 
 /** The form that a field's schema tells. */
-export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
+export function formOfSchema(field: FieldSchema): Form {
   const parameter = (name: string) => Number(field.parameters?.[name] ?? NaN);
   switch (field.name ?? "") {
     case "org.apache.kafka.connect.data.Decimal":
@@ -56,6 +71,8 @@ export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
       const length = parameter("length");
       return { kind: "bits", length: length > 0 && length < UNLIMITED ? length : 0 };
     }
+    case "io.debezium.data.VariableScaleDecimal":
+      return { kind: "numeric" };
     case "io.debezium.time.Time":
     case "io.debezium.time.Timestamp":
     case "org.apache.kafka.connect.data.Time":
@@ -70,7 +87,7 @@ export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
   }
   if (field.type === "bytes") return BASE64;
   if (field.type === "array" && field.items !== undefined) {
-    return { kind: "array", of: formOfSchema(field.items, modes) };
+    return { kind: "array", of: formOfSchema(field.items) };
   }
   return PLAIN;
 }
@@ -80,7 +97,7 @@ export function formOfSchema(field: FieldSchema, modes: DebeziumModes): Form {
  * event without one. `isElement`: of its array's elements.
  */
 export function formOfColumn(column: Column, modes: DebeziumModes, isElement = false): Form {
-  const { type, typeOid, typeMod } = column;
+  const { type, typeMod } = column;
   const kind = type.kind === "array" && isElement ? type.of.kind : type.kind;
   switch (kind) {
     case "array":
@@ -98,15 +115,32 @@ export function formOfColumn(column: Column, modes: DebeziumModes, isElement = f
     case "timestamp":
       return { kind: "time", unit: timestampUnit(typeMod, modes.time) };
     case "text":
-      if (modes.decimal === "precise" && typeOid === MONEY) return { kind: "unscaled", scale: 2 };
-      if (modes.decimal === "precise" && typeOid === NUMERIC && typeMod >= 4) {
-        return { kind: "unscaled", scale: (typeMod - 4) & 0x7ff };
-      }
-      if (typeOid === BIT) return { kind: "bits", length: typeMod };
-      if (typeOid === VARBIT) return { kind: "bits", length: 0 };
-      return PLAIN;
+      return textForm(column, modes);
   }
   return PLAIN;
+}
+
+/** How what has no counterpart comes. */
+function textForm({ type, typeOid, typeMod, sourceType }: Column, modes: DebeziumModes): Form {
+  if (type.kind !== "text" || type.exact) return PLAIN;
+  switch (typeOid) {
+    case MONEY:
+      return modes.decimal === "precise" ? { kind: "unscaled", scale: 2 } : { kind: "numeric" };
+    case NUMERIC:
+      return modes.decimal === "precise" && typeMod >= 4
+        ? { kind: "unscaled", scale: (typeMod - 4) & 0x7ff }
+        : { kind: "numeric" };
+    case BIT:
+      return { kind: "bits", length: typeMod };
+    case VARBIT:
+      return { kind: "bits", length: 0 };
+    case INTERVAL:
+      return { kind: "interval" };
+    case POINT:
+      return { kind: "point" };
+  }
+  if (TEXT_OIDS.includes(typeOid) || TEXT_NAMES.test(sourceType)) return PLAIN;
+  return { kind: "opaque", as: modes.binary };
 }
 
 function timeUnit(precision: number, mode: DebeziumModes["time"]): Unit {

@@ -24,9 +24,10 @@ const SMALL_DIGITS = 12;
 /** µs that stand for infinity; in ms a thousandth of it, or the same digits. */
 const INFINITY = 9_223_372_036_825_200_000n;
 const MINUS_INFINITY = -9_223_372_036_832_400_000n;
-/** Days that stand for it: -5877611-06-21 and -22. */
-const INFINITY_DAYS = -2_147_472_692;
-const MINUS_INFINITY_DAYS = -2_147_472_691;
+/** Days that stand for it: in the stream -5877611-06-21 and -22, in a snapshot what becomes of
+ * `java.sql.Date` on the way. PostgreSQL has no such days. */
+const INFINITY_DAYS = [-2_147_472_692, -622_191_234];
+const MINUS_INFINITY_DAYS = [-2_147_472_691, -625_821_272];
 /** PostgreSQL's first day, 4714-11-24 BC, and last, 5874897-12-31. */
 const FIRST_DAY = -2_440_588;
 const LAST_DAY = 2_145_042_905;
@@ -113,8 +114,10 @@ export function putDateNumber(
 /** A date's days since 1970, or ±2^31−1 for infinity. */
 export function daysOf(source: Uint8Array, start: number, stop: number): number {
   const days = stop - start > 15 ? NaN : smallInteger(source, start, stop);
-  if (days === INFINITY_DAYS) return INT_MAX;
-  if (days === MINUS_INFINITY_DAYS) return -INT_MAX;
+  if (days < FIRST_DAY) {
+    if (INFINITY_DAYS.includes(days)) return INT_MAX;
+    if (MINUS_INFINITY_DAYS.includes(days)) return -INT_MAX;
+  }
   if (!(days >= FIRST_DAY && days <= LAST_DAY)) throw outOfRange(latin(source, start, stop));
   return days;
 }

@@ -96,10 +96,19 @@ function exact({ name, type }: Column): string {
     case "timestamptz":
       return `CASE WHEN isinf(${c}) THEN CAST(${c} AS VARCHAR) ` +
         `ELSE CAST(epoch_us(${c}) AS VARCHAR) END`;
-    case "array":
-      return type.of.kind === "bytea"
-        ? `to_json(list_transform(${c}, lambda x: lower(hex(x))))`
-        : `to_json(CAST(${c} AS VARCHAR[]))`;
+    case "array": {
+      const infinite = "CASE WHEN isinf(x) THEN CAST(x AS VARCHAR) ELSE 'µs ' ||";
+      switch (type.of.kind) {
+        case "bytea":
+          return `to_json(list_transform(${c}, lambda x: lower(hex(x))))`;
+        case "date":
+          return `to_json(list_transform(${c}, lambda x: ${infinite} x - DATE '1970-01-01' END))`;
+        case "timestamp":
+        case "timestamptz":
+          return `to_json(list_transform(${c}, lambda x: ${infinite} epoch_us(x) END))`;
+      }
+      return `to_json(CAST(${c} AS VARCHAR[]))`;
+    }
   }
   return `CAST(${c} AS VARCHAR)`;
 }

@@ -48,8 +48,6 @@ export class Plan {
   readonly flags: Uint8Array;
   /** The column that is being looked at; −1: none yet. */
   column = -1;
-  /** Whether the last update without `before` has shown that the identity is not FULL. */
-  #isNotFull = false;
 
   constructor(private readonly columns: Columns) {
     const count = columns.layout.table.columns.length;
@@ -89,8 +87,8 @@ export class Plan {
     const inKey = columns.placesInKey(head.key.shape);
     const { before, after } = head;
     let row: Fields | null = after;
-    if (head.op === "d") row = this.#isRow(value, before) ? before : null;
-    if (head.op === "u") this.#isNotFull = !before.isPresent;
+    if (head.op === "d") row = this.#isRow(value, head) ? before : null;
+    if (head.op === "u") columns.isFull = before.isPresent;
     const inRow = row === null ? null : columns.placesInRow(row.shape);
     this.bytes = record.key.length + (row === null ? 0 : row.stop - row.start);
     const count = table.columns.length;
@@ -101,7 +99,7 @@ export class Plan {
       else {
         this.#take(i, From.value, row, inRow![i]);
         if (mayOmit && this.#isPlaceholder(i)) {
-          const found = this.#takeOld(i, From.value, value, before) ||
+          const found = this.#takeOld(i, From.value, value, head) ||
             oldHead !== null && this.#takeFrom(i, old!, oldHead);
           if (!found) this.#omit(i);
         }
@@ -134,13 +132,14 @@ export class Plan {
   }
 
   /** Whether `before` is the row as it was. */
-  #isRow(source: Uint8Array, before: Fields): boolean {
+  #isRow(source: Uint8Array, head: DebeziumHead): boolean {
+    const { before } = head;
     if (!before.isPresent) return false;
-    const { identity } = this.columns.layout.table;
-    if (identity === "full") return true;
-    if (identity !== "unknown" || this.#isNotFull) return false;
-    const places = this.columns.placesInRow(before.shape);
-    return isEvident(source, before, (at) => this.columns.inKey[places.indexOf(at)]);
+    const { columns } = this;
+    const { identity } = columns.layout.table;
+    if (identity !== "unknown") return identity === "full";
+    if (columns.isFull !== null) return columns.isFull;
+    return isEvident(source, before, columns.keyNames, head.valueSchema?.columns("value") ?? null);
   }
 
   #take(column: number, from: number, fields: Fields, place: number): void {
@@ -156,12 +155,13 @@ export class Plan {
     const value = old.value ?? NONE;
     this.sources[From.old] = value;
     this.readers[From.old] = this.columns.valueReaders(head.valueSchema);
-    return this.#takeOld(column, From.old, value, head.before);
+    return this.#takeOld(column, From.old, value, head);
   }
 
   /** Takes a column's value from `before`, if it is a row and has it. */
-  #takeOld(column: number, from: number, source: Uint8Array, before: Fields): boolean {
-    if (!this.#isRow(source, before)) return false;
+  #takeOld(column: number, from: number, source: Uint8Array, head: DebeziumHead): boolean {
+    if (!this.#isRow(source, head)) return false;
+    const { before } = head;
     const place = this.columns.placesInRow(before.shape)[column];
     if (before.kindOf(place) === NULL) return false;
     const [start, stop, kind] = [this.starts[column], this.stops[column], this.kinds[column]];
@@ -204,7 +204,7 @@ export class Plan {
 
   #render(column: number, reader: ColumnReader): void {
     const from = this.from[column];
-    const isText = this.kinds[column] === STRING && reader.form.kind === "plain";
+    const isText = this.kinds[column] === STRING && reader.form.kind === "numeric";
     if (isText && isPlainDecimal(this.sources[from], this.starts[column], this.stops[column])) {
       return;
     }

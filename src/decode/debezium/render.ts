@@ -4,7 +4,7 @@
  * sink makes a list; every element is one that DuckDB's cast takes.
  */
 import { BadValue } from "../value_error.ts";
-import { decodeBase64, decodedLength } from "./base64.ts";
+import { type BytesForm, decodeBase64, decodedLength } from "./base64.ts";
 import type { ColumnReader } from "./column_reader.ts";
 import type { ColumnType } from "../../catalog/catalog.ts";
 import { latin } from "../number.ts";
@@ -33,7 +33,8 @@ import {
   splitInteger,
   unscaledOf,
 } from "./numbers.ts";
-import { variableDecimalOf } from "./struct.ts";
+import { intervalText } from "./postgres_text.ts";
+import { pointText, variableDecimalOf } from "./struct.ts";
 import { assertJson, unescaped } from "./text.ts";
 import { dateText, timestampText, timeText } from "./time_text.ts";
 import { unitOf, wrongForm } from "./values.ts";
@@ -60,6 +61,15 @@ export function render(
   switch (form.kind) {
     case "bits":
       return bits(form.length, source, start, stop, kind);
+    case "interval":
+      if (kind === INTEGER) return latin(source, start, stop);
+      if (kind === STRING) return intervalText(latin(source, start, Math.min(stop, start + 200)));
+      throw wrongForm(source, start, stop, kind);
+    case "point":
+      if (kind === OBJECT) return pointText(source, start, stop);
+      throw wrongForm(source, start, stop, kind);
+    case "opaque":
+      return opaque(form.as, source, start, stop, kind);
     case "unscaled":
       if (kind === STRING) return decimalText(unscaledOf(source, start, stop, form.scale));
   }
@@ -100,6 +110,24 @@ function bits(
   if (length === 0) return trimmed;
   if (trimmed.length > length) throw new BadValue(`${trimmed.length} bits in a bit(${length})`);
   return trimmed.padStart(length, "0");
+}
+
+/** The text of a type that Debezium passes on as bytes. */
+function opaque(
+  as: BytesForm,
+  source: Uint8Array,
+  start: number,
+  stop: number,
+  kind: number,
+): string {
+  if (kind !== STRING) throw wrongForm(source, start, stop, kind);
+  const bytes = new Uint8Array(decodedLength(start, stop, as));
+  const count = decodeBase64(source, start, stop, as, bytes, 0);
+  try {
+    return decoder.decode(bytes.subarray(0, count));
+  } catch {
+    throw new BadValue("bytes that are not UTF-8");
+  }
 }
 
 function renderArray(

@@ -18,6 +18,7 @@ export interface FieldSchema {
   readonly name?: string | null;
   readonly optional?: boolean;
   readonly field?: string;
+  readonly default?: unknown;
   readonly parameters?: Readonly<Record<string, string>> | null;
   readonly fields?: readonly FieldSchema[];
   readonly items?: FieldSchema;
@@ -28,6 +29,7 @@ const FIELD_SCHEMA: z.ZodType<FieldSchema> = z.object({
   name: z.string().nullish(),
   optional: z.boolean().optional(),
   field: z.string().optional(),
+  default: z.unknown().optional(),
   parameters: z.record(z.string(), z.string()).nullish(),
   get fields() {
     return z.array(FIELD_SCHEMA).optional();

@@ -57,7 +57,8 @@ export class TransactionScanner {
     }
     const status = text(bytes, mark, "status");
     if (status !== "BEGIN" && status !== "END") throw new Malformed(`the status ${status}`);
-    return { status, id: text(bytes, mark, "id"), counts: this.#counts(bytes, mark) };
+    const id = text(bytes, mark, "id").replace(/:.*$/s, ""); // see transactionEnd
+    return { status, id, counts: this.#counts(bytes, mark) };
   }
 
   #counts(bytes: Uint8Array, mark: Fields): ReadonlyMap<string, number> | null {
