@@ -134,6 +134,9 @@ export interface TransactionMark {
   readonly status: "BEGIN" | "END";
   /** As {@linkcode ChangeHead.transaction}. */
   readonly id: string;
+  /** What stands behind the colon: of a BEGIN, an LSN before all of its rows; of an END, that of the
+   * commit's end. 0: there is none. */
+  readonly lsn: Lsn;
   /** At the END: how many changes of each `schema.table`. */
   readonly counts: ReadonlyMap<string, number> | null;
 }

@@ -54,7 +54,7 @@ export interface KafkaPosition {
   /** By topic; an array's index is the partition. */
   readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;
   readonly snapshot: KafkaSnapshot;
-  /** The greatest LSN of any row applied. */
+  /** The greatest LSN of any row or commit applied. */
   readonly lsn: number;
 }
 

@@ -3,7 +3,7 @@ import type { DebeziumCodec, KafkaRecord, Stop, TransactionMark } from "../../de
 import { Fault } from "../../errors.ts";
 import type { Lsn } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { lsnOf, type Transactions, txOf } from "./transactions.ts";
+import { type Transactions, txOf } from "./transactions.ts";
 
 /** The sink is asked about so many transactions at once. */
 const ASKED_MAX = 1000;
@@ -12,12 +12,12 @@ const ASKED_MAX = 1000;
 export interface MarksOptions {
   readonly codec: DebeziumCodec;
   readonly transactions: Transactions;
-  /** The greatest LSN that had been applied when we started. */
+  /** Up to where the source's log had been applied when we started. */
   readonly lsnAtStart: Lsn;
   /** Whether a table's changes come to us. */
   isOurs(table: string): boolean;
-  /** A mark was taken. */
-  taken(): void;
+  /** A mark was taken. `lsn`: up to where the source's log is known by it. */
+  taken(lsn: Lsn): void;
 }
 
 /** See the top of this file. */
@@ -41,11 +41,11 @@ export class Marks {
       const mark = this.#scan(feed.head);
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
       if (mark !== null) {
-        if (this.#mayBeOld(mark.id)) return this.#ask(feed, committedSeq);
+        if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
         transactions.mark(mark, nextSeq);
       }
       feed.take();
-      taken();
+      taken(mark?.lsn ?? 0);
     }
     return undefined;
   }
@@ -56,10 +56,9 @@ export class Marks {
   }
 
   /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
-  #mayBeOld(id: string): boolean {
+  #mayBeOld({ id, lsn }: TransactionMark): boolean {
     const { transactions, lsnAtStart } = this.options;
     if (transactions.get(id) !== undefined || transactions.isDone(id)) return false;
-    const lsn = lsnOf(id);
     return lsn > 0 && lsn <= lsnAtStart && !this.#asked.has(id);
   }
 
@@ -71,7 +70,7 @@ export class Marks {
       const record = feed.peek(ahead);
       if (record === undefined) break;
       const mark = this.#scan(record);
-      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark.id)) ids.push(mark.id);
+      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark)) ids.push(mark.id);
     }
     const answer = (applied: ReadonlySet<number>) => {
       this.#asked = new Set(ids);

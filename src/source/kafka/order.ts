@@ -98,7 +98,8 @@ export class Order {
       transactions,
       lsnAtStart: position.lsn,
       isOurs,
-      taken: () => {
+      taken: (lsn) => {
+        this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
       },
@@ -212,7 +213,7 @@ export class Order {
       if (
         this.#transactions.isOpen && this.#transactions.endIfWhole((each) => this.#isOurs(each))
       ) {
-        batch.endTransaction(this.#commitTimeMs);
+        if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
         this.#committedSeq = this.#nextSeq;
         return COMMIT;
       }

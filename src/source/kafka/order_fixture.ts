@@ -107,10 +107,17 @@ export function runConnector(
       headers: {},
     });
   };
+  // A commit's record comes after those of its rows; commits are in the order of the list.
+  const ends = new Map<number, number>();
+  let end = 0;
+  for (const { tx, rows } of transactions) {
+    ends.set(tx, end = Math.max(end, ...rows.map((row) => row.lsn)) + 1);
+  }
   const emit = ({ tx, rows }: SourceTransaction, upTo: number) => {
-    const id = `${tx}:${rows[0].lsn}`;
     const mark = (status: string, counts: unknown) => {
       if (!options.marks) return;
+      const lsn = status === "END" ? ends.get(tx)! : Math.min(...rows.map((row) => row.lsn)) - 1;
+      const id = `${tx}:${lsn}`;
       const event_count = status === "END" ? rows.length : null;
       put("p.transaction", 0, { id }, {
         status,
@@ -122,7 +129,7 @@ export function runConnector(
     };
     mark("BEGIN", null);
     rows.slice(0, upTo).forEach((row, i) => {
-      const transaction = { id, total_order: i + 1, data_collection_order: 1 };
+      const transaction = { id: `${tx}:${row.lsn}`, total_order: i + 1, data_collection_order: 1 };
       put(`p.${row.table}`, row.key % partitionsOf(row.table), { id: row.key }, {
         before: row.op === "d" ? { id: row.key, n: 0 } : null,
         after: row.op === "d" ? null : { id: row.key, n: row.value },

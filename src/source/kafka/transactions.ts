@@ -9,20 +9,13 @@
  * Free of I/O; order.ts asks it.
  */
 import type { TransactionMark } from "../../decode/decoder.ts";
-import type { Lsn } from "../position.ts";
 
 /** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
 
-/** The source's own number of a transaction: Debezium's ids are `<number>:<LSN>`, or the number. */
+/** The source's own number of a transaction, which is its id's text. */
 export function txOf(id: string): number {
   return Number.parseInt(id);
-}
-
-/** The LSN in a transaction's id; 0 when it has none. */
-export function lsnOf(id: string): Lsn {
-  const at = id.indexOf(":");
-  return at < 0 ? 0 : Number(id.slice(at + 1)) || 0;
 }
 
 /** A transaction that has begun and is not whole. */
