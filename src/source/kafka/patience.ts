@@ -11,6 +11,8 @@ import { type OpenTransaction, type Transactions, txOf } from "./transactions.ts
 
 /** Without progress for so long, it is looked whether something lacks. */
 const LOOK_MS = 2000;
+/** So long it is no news: the records of one transaction come by different fetches. */
+const LACKING_MS = 5000;
 
 /** What {@linkcode Patience} looks at. */
 export interface PatienceOptions {
@@ -49,8 +51,9 @@ export class Patience {
     return this.options.now() >= this.#lookAtMs;
   }
 
-  /** What lacks, as a sentence; null: nothing does. */
+  /** What has lacked for a while, as a sentence; null: nothing has. */
   get lacking(): string | null {
+    if (this.options.now() - this.#progressAtMs < LACKING_MS) return null;
     for (const each of this.options.transactions.all) {
       const missing = each.missing((table) => this.options.isOurs(table));
       if (missing.length > 0) return lacking(each.id, missing);
