@@ -90,14 +90,13 @@ export class Capture {
 
   /** Waits until Debezium has written everything up to now. */
   async settle(): Promise<void> {
-    const mark = crypto.randomUUID();
-    await this.sql(`SELECT pg_logical_emit_message(false, '${END}', '${mark}')`);
-    const content = btoa(mark);
+    const mark = `${END}-${crypto.randomUUID()}`;
+    await this.sql(`SELECT pg_logical_emit_message(false, '${mark}', '')`);
     for (;;) {
       const topics = await topicsOf(this.stack.brokers, `${PREFIX}.`);
       const records = await readTopics(this.stack.brokers, topics);
       // The producer writes topics one by one: the mark may be there before what was read earlier.
-      const marked = records.some(({ value }) => value?.includes(content));
+      const marked = records.some(({ value }) => value?.includes(mark));
       if (marked && isComplete(records)) return;
       await this.untilRunning();
       await pause(200);

@@ -231,6 +231,7 @@ const ROWS: Row[] = [
     mac8: "'08:00:2b:ff:fe:01:02:03'",
     oid_: "42",
     ints: "'{1}'",
+    moods: "ARRAY['sad', '']::mood[]",
   },
   {
     d: "'1582-10-04'",

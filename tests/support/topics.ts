@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
-import kafkajs, { type IHeaders, Kafka, logLevel } from "kafkajs";
+import kafkajs, { type IHeaders, Kafka, type KafkaMessage, logLevel } from "kafkajs";
 
 // The connector's batches are compressed by zstd, which kafkajs leaves to its user.
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
@@ -60,18 +60,13 @@ export async function followTopics(
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
       consumer.run({
         autoCommit: false,
-        eachMessage: ({ topic, partition, message }) => {
-          const done = each({
-            topic,
-            partition,
-            offset: message.offset,
-            timestamp: message.timestamp,
-            key: text(message.key),
-            value: text(message.value),
-            headers: headersOf(message.headers),
-          });
-          if (done) resolve();
-          return Promise.resolve();
+        // deno-lint-ignore require-await
+        eachMessage: async ({ topic, partition, message }) => {
+          try {
+            if (each(toRecord(topic, partition, message))) resolve();
+          } catch (error) {
+            reject(error); // kafkajs would try again for ever
+          }
         },
       }).catch(reject);
     });
@@ -102,6 +97,18 @@ export async function readTopics(brokers: string, topics: string[]): Promise<Top
     return missing.size === 0;
   });
   return records;
+}
+
+function toRecord(topic: string, partition: number, message: KafkaMessage): TopicRecord {
+  return {
+    topic,
+    partition,
+    offset: message.offset,
+    timestamp: message.timestamp,
+    key: text(message.key),
+    value: text(message.value),
+    headers: headersOf(message.headers),
+  };
 }
 
 function text(bytes: Buffer | null): string | null {
