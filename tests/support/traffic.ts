@@ -17,6 +17,9 @@ export const TRAFFIC_TABLES = ["mirror_a", "mirror_b", "side", "large"];
 /** PostgreSQL's code. A TRUNCATE between two writers can bring it about. */
 const DEADLOCK = "40P01";
 
+/** Between a writer's transactions: so that Sluice on a busy machine of two cores keeps up. */
+const PAUSE_MS_MAX = 150;
+
 /** How many rows `mirror_a` and `mirror_b` have. */
 const MIRRORED = 20;
 
@@ -58,7 +61,7 @@ export class Traffic {
           if (!(error instanceof pg.DatabaseError && error.code === DEADLOCK)) throw error;
           await client.query("ROLLBACK");
         });
-        await new Promise((resolve) => setTimeout(resolve, this.#random.below(40)));
+        await new Promise((resolve) => setTimeout(resolve, this.#random.below(PAUSE_MS_MAX)));
       }
     } finally {
       await client.end();
@@ -94,12 +97,12 @@ export class Traffic {
       `id IN (SELECT id FROM ${table} ORDER BY md5(id || '${random.below(1e6)}')
         LIMIT ${count} FOR UPDATE SKIP LOCKED)`;
     const n = this.#number++;
-    switch (random.below(9)) {
+    switch (random.below(12)) {
       case 0:
         return `INSERT INTO side VALUES (${n}, 'new'), (${-n}, 'new')`;
       case 1:
         return `UPDATE side SET note = 'changed ${n}' WHERE ${some("side", 3)}`;
-      case 2:
+      case 2: // keys change
         return `UPDATE side SET id = ${10_000_000 + n}, note = 'moved' WHERE ${some("side", 1)}`;
       case 3:
         return `DELETE FROM side WHERE ${some("side", 3)}`;
@@ -113,6 +116,10 @@ export class Traffic {
         return `UPDATE large SET body = repeat('${n} ', 700) WHERE ${some("large", 1)}`;
       case 7:
         return `UPDATE large SET id = ${1000 + n} WHERE ${some("large", 1)}`;
+      case 8:
+        return `INSERT INTO side VALUES (${n}, NULL); DELETE FROM side WHERE id = ${n}`;
+      case 9:
+        return `UPDATE side SET note = note WHERE ${some("side", 1)}`;
       default:
         return `SELECT pg_logical_emit_message(true, 'test', '${n}')`;
     }
