@@ -4,6 +4,8 @@
 export interface BenchOptions {
   rows?: number;
   totalMb: number;
+  /** Changes a second, where the bench makes its own traffic. */
+  rate?: number;
 }
 
 /** One line of the table. */
@@ -13,6 +15,8 @@ export interface Row {
   seconds: number;
   /** Greatest resident memory of the process seen while it ran, in MB; absent where not sampled. */
   rssMb?: number;
+  /** What else was measured, by its column's name, unit included. */
+  figures?: Record<string, number>;
   /** A sentence on how it was measured. */
   note: string;
 }
@@ -27,6 +31,7 @@ export async function report(name: string, rows: Row[]): Promise<void> {
     "rows/s": Math.round(rate(row)),
     [`of ${base.what}`]: (rate(row) / rate(base)).toFixed(2),
     "RSS MB": row.rssMb ?? "",
+    ...row.figures,
   }])));
   for (const row of rows) console.log(`${row.what}: ${row.note}`);
   const file = `dist/bench-${name}.json`;

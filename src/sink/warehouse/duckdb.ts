@@ -2,14 +2,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import type { Batch } from "../../batch/batch.ts";
+import type { Batch, Segment } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { literal, type Table } from "../../catalog/catalog.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, type Position } from "../../source/position.ts";
 import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
-import { appendSegment } from "./append.ts";
+import { Appender } from "./append.ts";
+import { DirectWriter } from "./direct.ts";
 import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 
@@ -26,6 +27,10 @@ export class Warehouse implements Sink {
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
   readonly #walFile: string;
+  readonly #appender: Appender;
+  readonly #direct: DirectWriter;
+  /** A snapshot was announced and not committed. */
+  #announced = false;
 
   private constructor(
     readonly instance: DuckDBInstance,
@@ -35,6 +40,8 @@ export class Warehouse implements Sink {
     dataDir: string,
   ) {
     this.#walFile = join(dataDir, `${FILE_NAME}.wal`);
+    this.#appender = new Appender(connection);
+    this.#direct = new DirectWriter(connection, this.#appender, (sql) => this.#run(sql));
   }
 
   /** Opens the file in `dataDir`, with `memoryBytes` for DuckDB. */
@@ -62,6 +69,7 @@ export class Warehouse implements Sink {
     const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
     const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
     const isWhole = position !== undefined && snapshot === undefined;
+    this.#announced = snapshot !== undefined;
     return {
       position: isWhole ? JSON.parse(position[0] as string) : null,
       seq: position === undefined ? 0 : Number(position[1]),
@@ -80,10 +88,12 @@ export class Warehouse implements Sink {
     const text = literal(JSON.stringify(origin));
     await this.#run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
     await this.#commit();
+    this.#announced = true;
   }
 
   async withdrawSnapshot(): Promise<void> {
     await this.#run("DELETE FROM _sluice.snapshot");
+    this.#announced = false;
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
@@ -107,16 +117,23 @@ export class Warehouse implements Sink {
     if (!this.#inTransaction) await this.#begin();
     for (const segment of batch.segments.values()) {
       if (segment.rows === 0) continue;
-      const delta = "delta";
-      await this.#run(createDelta(segment.layout, delta));
       try {
-        await appendSegment(this.connection, delta, batch, segment);
+        if (await this.#direct.write(batch, segment)) continue;
+        await this.#writeDelta(batch, segment);
       } catch (error) {
-        throw this.#fault(error);
+        throw error instanceof Fault ? error : this.#fault(error);
       }
-      for (const sql of applyDelta(segment, delta)) await this.#run(sql);
-      await this.#run(`DROP TABLE ${delta}`);
     }
+  }
+
+  /** The long way: by a temporary table of the rows as they came, and SQL. */
+  async #writeDelta(batch: Batch, segment: Segment): Promise<void> {
+    const name = "delta";
+    await this.#run(createDelta(segment.layout, name));
+    const sources = segment.layout.columns.map((_, i) => i);
+    await this.#appender.all({ catalog: "temp", schema: "main", name, sources }, batch, segment);
+    for (const sql of applyDelta(segment, name)) await this.#run(sql);
+    await this.#run(`DROP TABLE ${name}`);
   }
 
   async commit(position: Position, seq: number, sourceTimeMs: number | null): Promise<void> {
@@ -124,14 +141,16 @@ export class Warehouse implements Sink {
     const time = sourceTimeMs === null
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
-    await this.#run("DELETE FROM _sluice.snapshot");
-    await this.#run("DELETE FROM _sluice.position");
-    await this.#run(
-      `INSERT INTO _sluice.position VALUES (1, ${literal(JSON.stringify(position))}, ${
-        literal(formatLsn(position.lsn))
-      }, ${seq}, ${time}, now())`,
-    );
+    if (this.#announced) await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#store([
+      `position = ${literal(JSON.stringify(position))}`,
+      `lsn = ${literal(formatLsn(position.lsn))}`,
+      `seq = ${seq}`,
+      `source_time = ${time}`,
+      "stored_at = now()",
+    ]);
     await this.#commit();
+    this.#announced = false;
     this.#published = this.#layouts;
   }
 
@@ -171,6 +190,14 @@ export class Warehouse implements Sink {
     this.instance.closeSync();
   }
 
+  /** Sets the one row of the position. */
+  async #store(values: string[]): Promise<void> {
+    const update = `UPDATE _sluice.position SET ${values.join(", ")}`;
+    if (await this.#run(update) > 0) return;
+    await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
+    await this.#run(update);
+  }
+
   async #begin(): Promise<void> {
     await this.#run("BEGIN TRANSACTION");
     this.#inTransaction = true;
@@ -181,9 +208,10 @@ export class Warehouse implements Sink {
     this.#inTransaction = false;
   }
 
-  async #run(sql: string): Promise<void> {
+  /** Runs a statement; returns how many rows it has changed. */
+  async #run(sql: string): Promise<number> {
     try {
-      await this.connection.run(sql);
+      return (await this.connection.run(sql)).rowsChanged;
     } catch (error) {
       throw this.#fault(error, sql);
     }
