@@ -1,18 +1,18 @@
-/** The warehouse as a sink: see sink.ts for the contract, merge.ts for how a delta is applied. */
+/** The warehouse as a sink: see sink.ts for the contract, tables.ts for what is kept. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import type { Batch, Segment } from "../../batch/batch.ts";
+import type { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { literal, type Table } from "../../catalog/catalog.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, type Position } from "../../source/position.ts";
 import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
-import { Appender } from "./append.ts";
-import { DirectWriter } from "./direct.ts";
-import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
+import { ChangeLog } from "./change_log.ts";
+import { Folder } from "./fold.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
+import { createTables, dropTables } from "./tables.ts";
 
 /** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
@@ -27,8 +27,12 @@ export class Warehouse implements Sink {
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
   readonly #walFile: string;
-  readonly #appender: Appender;
-  readonly #direct: DirectWriter;
+  readonly #log: ChangeLog;
+  readonly #folder: Folder;
+  /** The greatest `_seq` that is committed. */
+  #seq = 0;
+  /** What is written belongs to a snapshot, so that no row of it was there before. */
+  #isSnapshot = false;
   /** A snapshot was announced and not committed. */
   #announced = false;
 
@@ -40,8 +44,8 @@ export class Warehouse implements Sink {
     dataDir: string,
   ) {
     this.#walFile = join(dataDir, `${FILE_NAME}.wal`);
-    this.#appender = new Appender(connection);
-    this.#direct = new DirectWriter(connection, this.#appender, (sql) => this.#run(sql));
+    this.#log = new ChangeLog(connection, (sql) => this.#run(sql));
+    this.#folder = new Folder(connection, (sql) => this.#run(sql));
   }
 
   /** Opens the file in `dataDir`, with `memoryBytes` for DuckDB. */
@@ -56,6 +60,7 @@ export class Warehouse implements Sink {
     try {
       const { tables } = await warehouse.state();
       warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
+      await warehouse.#folder.load(warehouse.#layouts);
     } catch (error) {
       await warehouse.close();
       throw error;
@@ -70,9 +75,10 @@ export class Warehouse implements Sink {
     const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
     const isWhole = position !== undefined && snapshot === undefined;
     this.#announced = snapshot !== undefined;
+    this.#seq = position === undefined ? 0 : Number(position[1]);
     return {
       position: isWhole ? JSON.parse(position[0] as string) : null,
-      seq: position === undefined ? 0 : Number(position[1]),
+      seq: this.#seq,
       tables: tables.map(([definition]) => JSON.parse(definition as string)),
       snapshot: snapshot === undefined ? null : JSON.parse(snapshot[0] as string),
     };
@@ -101,6 +107,9 @@ export class Warehouse implements Sink {
     await this.#begin();
     for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
     await this.#run("DELETE FROM _sluice.tables");
+    await this.#run("DELETE FROM _sluice.folds");
+    this.#folder.replace();
+    this.#isSnapshot = true;
     for (const table of tables) {
       for (const sql of createTables(table)) await this.#run(sql);
       await this.#run(
@@ -118,22 +127,12 @@ export class Warehouse implements Sink {
     for (const segment of batch.segments.values()) {
       if (segment.rows === 0) continue;
       try {
-        if (await this.#direct.write(batch, segment)) continue;
-        await this.#writeDelta(batch, segment);
+        await this.#log.write(batch, segment, () => this.#folder.current(segment.layout));
+        await this.#folder.wrote(batch, segment, this.#isSnapshot);
       } catch (error) {
         throw error instanceof Fault ? error : this.#fault(error);
       }
     }
-  }
-
-  /** The long way: by a temporary table of the rows as they came, and SQL. */
-  async #writeDelta(batch: Batch, segment: Segment): Promise<void> {
-    const name = "delta";
-    await this.#run(createDelta(segment.layout, name));
-    const sources = segment.layout.columns.map((_, i) => i);
-    await this.#appender.all({ catalog: "temp", schema: "main", name, sources }, batch, segment);
-    for (const sql of applyDelta(segment, name)) await this.#run(sql);
-    await this.#run(`DROP TABLE ${name}`);
   }
 
   async commit(position: Position, seq: number, sourceTimeMs: number | null): Promise<void> {
@@ -149,15 +148,19 @@ export class Warehouse implements Sink {
       `source_time = ${time}`,
       "stored_at = now()",
     ]);
+    await this.#folder.beforeCommit();
     await this.#commit();
-    this.#announced = false;
+    this.#folder.commit();
+    this.#seq = seq;
+    this.#announced = this.#isSnapshot = false;
     this.#published = this.#layouts;
   }
 
   async abort(): Promise<void> {
     if (!this.#inTransaction) return;
-    this.#inTransaction = false;
+    this.#inTransaction = this.#isSnapshot = false;
     this.#layouts = this.#published;
+    this.#folder.abort();
     await this.connection.run("ROLLBACK").catch((error) => {
       // A commit that failed has rolled back already; anything else makes the next begin fail.
       log.debug("rollback: {error}", { error: String(error) });
@@ -166,6 +169,7 @@ export class Warehouse implements Sink {
 
   async maintain(idle: boolean): Promise<void> {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
+    await this.#foldDue(idle);
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     if (bytes < (idle ? WAL_BYTES_IDLE : WAL_BYTES_MAX)) return;
     try {
@@ -176,6 +180,17 @@ export class Warehouse implements Sink {
       if (isDiskFull(String(error))) throw diskFull(String(error));
       log.debug("checkpoint put off: {error}", { error: String(error) });
     }
+  }
+
+  /** Folds one table's tail, if one is due. */
+  async #foldDue(idle: boolean): Promise<void> {
+    const layout = this.#folder.due(idle);
+    if (layout === undefined) return;
+    await this.#begin();
+    await this.#folder.fold(layout, this.#seq);
+    await this.#folder.beforeCommit();
+    await this.#commit();
+    this.#folder.commit();
   }
 
   async memoryBytes(): Promise<number> {

@@ -5,7 +5,7 @@ import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** The name of the file in the data folder. */
 export const FILE_NAME = "warehouse.duckdb";
@@ -22,6 +22,7 @@ const OWN_TABLES = [
   `CREATE TABLE IF NOT EXISTS _sluice.position (id TINYINT, position VARCHAR, lsn VARCHAR,
     seq BIGINT, source_time TIMESTAMPTZ, stored_at TIMESTAMPTZ)`,
   "CREATE TABLE IF NOT EXISTS _sluice.tables (schema VARCHAR, name VARCHAR, definition VARCHAR)",
+  "CREATE TABLE IF NOT EXISTS _sluice.folds (schema VARCHAR, name VARCHAR, seq BIGINT)",
   "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
 ];
 
