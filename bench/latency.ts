@@ -5,7 +5,7 @@
 import { loadBulk } from "../generator/bulk.ts";
 import { Child } from "../src/dev/child.ts";
 import { progressBar } from "../src/progress.ts";
-import { type BenchOptions, type Row, RssSampler } from "./report.ts";
+import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
 import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 /** Changes of an average transaction of the generator's. */
@@ -39,6 +39,7 @@ export async function benchLatency(
     pipeline.visibleMs.length = 0;
     pipeline.commitMs.length = 0;
     begun = Date.now();
+    const watch = new Stopwatch();
     {
       using bar = progressBar("measuring", MEASURED_MS / 1000, { unit: "s" });
       await pipeline.until(() => {
@@ -47,13 +48,13 @@ export async function benchLatency(
         return ms >= MEASURED_MS;
       });
     }
-    const seconds = (Date.now() - begun) / 1000;
+    const taken = watch.read();
     const visible = pipeline.visibleMs.toSorted((a, b) => a - b);
     const commits = pipeline.commitMs.length;
     return [{
       what: "commit → visible",
       rows: pipeline.changes - before,
-      seconds,
+      ...taken,
       rssMb: rss.maxMb,
       figures: {
         "p50 ms": quantile(visible, 0.5),

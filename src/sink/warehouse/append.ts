@@ -2,7 +2,7 @@
  * Hands a batch's columns to DuckDB: one copy a column and chunk. Synchronous, since DuckDB's
  * appender is; when it returns, DuckDB has copied what the strings' heads point to.
  */
-import { type DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import { type Batch, type Chunk, CHUNK_ROWS_MAX, type Segment } from "../../batch/batch.ts";
 import { META } from "../../batch/column.ts";
@@ -17,6 +17,8 @@ export interface Target {
   readonly name: string;
   /** Where each of its columns comes from: an index into a layout's columns, or OP_TEXT. */
   readonly sources: readonly number[];
+  /** The types of its columns, from when it was first appended to. */
+  types?: DuckDBType[];
 }
 
 /** See the top of this file. Holds the memory for one column of one chunk. */
@@ -29,8 +31,8 @@ export class Appender {
   async append(target: Target, batch: Batch, segment: Segment): Promise<void> {
     const { catalog, schema, name, sources } = target;
     const appender = await this.connection.createAppender(name, schema, catalog);
-    const types = sources.map((_, i) => appender.columnType(i));
-    const rows = DuckDBDataChunk.create(types);
+    target.types ??= sources.map((_, i) => appender.columnType(i));
+    const rows = DuckDBDataChunk.create(target.types);
     for (const chunk of segment.chunks) {
       if (chunk.rows === 0) continue;
       rows.reset();
