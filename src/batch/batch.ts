@@ -265,9 +265,14 @@ export class Batch {
     const at = head >> 2;
     const length = this.ints[at];
     if (length <= INLINE_BYTES_MAX) return this.bytes.subarray(head + 4, head + 4 + length);
-    const low = (this.ints[at + 2] >>> 0) - this.#addressLow;
-    const offset = low < 0 ? low + 0x1_0000_0000 : low;
+    const offset = this.stringOffset(head);
     return this.bytes.subarray(offset, offset + length);
+  }
+
+  /** Offset in the slab of a long string's bytes, whose head is at byte offset `head`. */
+  stringOffset(head: number): number {
+    const low = (this.ints[(head >> 2) + 2] >>> 0) - this.#addressLow;
+    return low < 0 ? low + 0x1_0000_0000 : low;
   }
 
   /** Completes a string's head (at index `at` of `ints`) for the bytes at `offset`. */
@@ -327,6 +332,12 @@ export class Batch {
   /** Notes that a source transaction ends here. */
   endTransaction(commitTimeMs: number): void {
     if (this.transactions++ < 1000) this.commitTimesMs.push(commitTimeMs);
+  }
+
+  /** The whole number of 8 bytes at a byte offset, such as a row's sequence number. */
+  numberAt(offset: number): number {
+    const at = offset >> 2;
+    return this.ints[at + 1] * 0x1_0000_0000 + (this.ints[at] >>> 0);
   }
 
   #putNumber(column: number, row: number, value: number): void {
