@@ -112,7 +112,7 @@ export class TestKafka implements AsyncDisposable {
   /** Starts the broker again after it was killed, and our own clients with it. */
   async restart(): Promise<void> {
     await this.broker.start();
-    await this.#disconnect();
+    await this.disconnect();
     await this.#connect();
   }
 
@@ -132,7 +132,7 @@ export class TestKafka implements AsyncDisposable {
   async deleteTopic(topic: string): Promise<void> {
     await this.admin.deleteTopics({ topics: [topic] });
     await until("it is gone", async () => !(await this.admin.listTopics()).includes(topic));
-    await this.#disconnect();
+    await this.disconnect();
     await this.#connect();
   }
 
@@ -154,7 +154,7 @@ export class TestKafka implements AsyncDisposable {
         `--bootstrap-server=${this.addresses.plain}`,
         `--topic=${topic}`,
         `--compression-codec=${codec}`,
-        "--batch-size=300000",
+        "--batch-size=16384",
         "--producer-property=linger.ms=200",
       ],
       stdin: "piped",
@@ -198,7 +198,7 @@ export class TestKafka implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#disconnect();
+    await this.disconnect();
     await this.#started.disposeAsync();
   }
 
@@ -220,7 +220,8 @@ export class TestKafka implements AsyncDisposable {
     await Promise.all(this.#clients.map((client) => client.connect()));
   }
 
-  async #disconnect(): Promise<void> {
+  /** Of our own clients. */
+  async disconnect(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client?.disconnect()));
   }
 

@@ -94,6 +94,10 @@ export class Client {
     await running;
   }
 
+  get isCut(): boolean {
+    return this.#sockets.isCut;
+  }
+
   /** Ends all connections now: whatever waits for an answer is rejected. */
   cut(): void {
     this.#sockets.cut();

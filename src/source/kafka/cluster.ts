@@ -1,5 +1,6 @@
 /** Talks to a Kafka cluster by kafkajs: see `Cluster` in feed.ts. */
 import type { Cluster as LowCluster } from "kafkajs";
+import { Fault } from "../../errors.ts";
 import { ASKING_RETRIES, Client } from "./client.ts";
 import { toFault } from "./fault.ts";
 import type { Cluster, ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
@@ -70,9 +71,17 @@ class KafkaCluster implements Cluster {
     try {
       return await ask(client.cluster);
     } catch (error) {
+      if (client.isCut) throw closedFault(doing);
       throw toFault(error, { where: this.options.brokers.join(","), doing });
     } finally {
       await client.close();
     }
   }
+}
+
+function closedFault(doing: string): Fault {
+  return new Fault("connection", {
+    what: `Sluice closed its connection to Kafka while ${doing}`,
+    todo: "Nothing: it was asked to.",
+  });
 }
