@@ -72,17 +72,20 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** How to log in. */
+export interface SaslOptions {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
 /** How to reach a cluster. */
 export interface ClusterOptions {
   /** `host:port` each. */
   readonly brokers: readonly string[];
   readonly group: string;
   readonly tls: { readonly ca?: string } | null;
-  readonly sasl: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  } | null;
+  readonly sasl: SaslOptions | null;
   /** The most bytes to have fetched and not taken: the `network` area of the budget. */
   readonly bufferedBytesMax: number;
 }

@@ -25,9 +25,9 @@ interface FetchAnswer {
 
 const NOTHING: FetchAnswer = { responses: [] };
 
-/** How long a broker waits for a first record. When partitions are held back it is short, since
- * they may be wanted at any time. */
-const IDLE_MS = 500;
+/** How long a broker waits for a first record, which is what an idle reading costs: each question
+ * names all partitions. When some are held back it is short, since they may be wanted at any time. */
+const IDLE_MS = 1000;
 const HOLDING_BACK_MS = 50;
 
 /** Who is told. */
@@ -69,6 +69,15 @@ export class Fetcher {
         };
       }
       return broker;
+    };
+    // A lost broker is taken from kafkajs's list, and with an empty list it gives up at once. With
+    // the broker still there it connects anew, and goes on as the member that it was.
+    const list = cluster.getNodeIds.bind(cluster);
+    let known: number[] = [];
+    cluster.getNodeIds = () => {
+      const now = list();
+      if (now.length > 0) known = now;
+      return known;
     };
   }
 

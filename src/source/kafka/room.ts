@@ -25,7 +25,8 @@ export class Room {
   readonly #refillBytes: number;
   readonly #underWayBytes: number;
   #isFilling = true;
-  #fetchBytes = FETCH_BYTES_MIN * 8;
+  /** At first little: it may grow fiftyfold. */
+  #fetchBytes = FETCH_BYTES_MIN;
 
   constructor(bytesMax: number) {
     this.stopBytes = Math.floor(bytesMax * 7 / 8);
