@@ -3,6 +3,7 @@
  * ratios within one run: the peer is measured in the same minute, on the same rows.
  */
 import { Fault } from "../src/errors.ts";
+import { benchDecode } from "./decode.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -15,6 +16,9 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--total-mb N]
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
 
+  decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
+             beside JSON.parse with the row appender
+
   --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
   --total-mb N   the memory budget (default 2048)
 `;
@@ -22,6 +26,7 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--total-mb N]
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   snapshot: benchSnapshot,
   stream: benchStream,
+  decode: benchDecode,
 };
 
 async function main(args: string[]): Promise<number> {
