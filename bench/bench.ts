@@ -4,6 +4,7 @@
  */
 import { Fault } from "../src/errors.ts";
 import { benchLatency } from "./latency.ts";
+import { benchDecode } from "./decode.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -17,6 +18,9 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
 
+  decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
+             beside JSON.parse with the row appender
+
   --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
   --rate N       latency: changes a second (default 2000)
   --total-mb N   the memory budget (default 2048)
@@ -26,6 +30,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   snapshot: benchSnapshot,
   stream: benchStream,
   latency: benchLatency,
+  decode: benchDecode,
 };
 
 async function main(args: string[]): Promise<number> {

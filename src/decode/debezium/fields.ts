@@ -44,6 +44,22 @@ export class Fields {
     this.isPresent = true;
   }
 
+  /** Reads an object of this shape without white space between its parts; false: it is none. */
+  readLike(reader: JsonReader, shape: Shape): boolean {
+    const { literals, count } = shape;
+    this.start = reader.at;
+    for (let i = 0; i < count; i++) {
+      if (!literals.pass(i, reader)) return false;
+      const kind = reader.value();
+      this.put(i, reader.start, reader.stop, kind);
+    }
+    if (count === 0 || reader.at >= reader.end || reader.bytes[reader.at] !== 0x7d) return false;
+    this.stop = ++reader.at;
+    this.shape = shape;
+    this.isPresent = true;
+    return true;
+  }
+
   /** Notes one field. */
   put(index: number, start: number, stop: number, kind: number): void {
     const at = index * 3;

@@ -1,7 +1,10 @@
 /** What was learnt of one topic's records: the shapes of their parts, and their schemas. */
-import { stringOf } from "./json.ts";
+import type { Fields } from "./fields.ts";
+import type { DebeziumHead } from "./head.ts";
+import { type JsonReader, stringOf } from "./json.ts";
 import { SchemaBlock } from "./schema_block.ts";
 import { Shape } from "./shape.ts";
+import type { Skeleton } from "./skeleton.ts";
 
 /** Schemas of one topic that are remembered, of keys and values. */
 const SCHEMAS_MAX = 8;
@@ -12,6 +15,8 @@ export class Topic {
   readonly table = new Repeated();
   readonly snapshot = new Repeated();
   #shapes = Shape.root();
+  readonly values = new Skeletons();
+  readonly keys = new Skeletons();
   readonly #blocks: SchemaBlock[] = [];
 
   /** Where the shapes of all objects begin. */
@@ -28,6 +33,46 @@ export class Topic {
     if (this.#blocks.length === SCHEMAS_MAX) this.#blocks.shift();
     this.#blocks.push(block);
     return block;
+  }
+}
+
+/** Skeletons of one topic that are remembered: with and without schemas, snapshot and stream. */
+const SKELETONS_MAX = 4;
+/** When there are so many, every so-manyth record that is like none is learnt in place of one. */
+const MISSES_MIN = 64;
+
+/** The skeletons of a topic's keys or values. */
+export class Skeletons {
+  readonly #all: Skeleton[] = [];
+  #misses = 0;
+
+  /** Reads `reader`'s text by the skeleton that fits: undefined where none does. */
+  read(reader: JsonReader, head: DebeziumHead, transaction: Fields): Skeleton | undefined {
+    const all = this.#all;
+    const { at } = reader;
+    for (let i = 0; i < all.length; i++) {
+      const skeleton = all[i];
+      if (!skeleton.read(reader, head, transaction)) {
+        reader.at = at;
+        continue;
+      }
+      if (i > 0) { // it comes first the next time
+        all[i] = all[i - 1];
+        all[i - 1] = skeleton;
+      }
+      return skeleton;
+    }
+    return undefined;
+  }
+
+  /** Whether a record that fitted none is worth learning. */
+  get isHungry(): boolean {
+    return this.#all.length < SKELETONS_MAX || ++this.#misses % MISSES_MIN === 0;
+  }
+
+  learn(skeleton: Skeleton): void {
+    if (this.#all.length === SKELETONS_MAX) this.#all.pop();
+    this.#all.unshift(skeleton);
   }
 }
 
