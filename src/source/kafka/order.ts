@@ -24,10 +24,10 @@ import {
 import { Fault } from "../../errors.ts";
 import type { KafkaPosition, PartitionPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { BLOCKED, newKeyRecord } from "./key_change.ts";
 import { Lane } from "./lane.ts";
 import { letterOf } from "./letter.ts";
 import { Marks } from "./marks.ts";
+import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
 import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
@@ -387,15 +387,4 @@ export class Order {
   #partitionsOf(topic: string): number {
     return this.#lanes.reduce((sum, { feed }) => feed.topic === topic ? sum + 1 : sum, 0);
   }
-}
-
-function manyPartitions(record: KafkaRecord, name: string): Fault {
-  return new Fault("bad-record", {
-    what: `a TRUNCATE of ${name} came by a topic of several partitions, where nobody can say ` +
-      "which rows came before it",
-    received: `${record.topic}[${record.partition}] at offset ${record.offset}`,
-    allowed: "TRUNCATE of tables whose topic has one partition",
-    todo: "Fill the warehouse again from a new snapshot of the connector's, or make the topic " +
-      "with one partition.",
-  });
 }
