@@ -21,12 +21,8 @@ export function makeSource(
   if (required.source === "kafka") {
     return new KafkaSource(
       {
-        brokers: required.brokers,
+        ...clusterOptions(config, required, networkBytes),
         prefix: required.prefix,
-        group: config.SLUICE_KAFKA_GROUP,
-        tls: tlsOf(config),
-        sasl: required.sasl,
-        bufferedBytesMax: networkBytes,
         tables: config.SLUICE_TABLES,
         databaseUrl: config.SLUICE_DATABASE_URL,
         patienceMs: config.SLUICE_TRANSACTION_TIMEOUT_SECONDS * 1000,
