@@ -82,6 +82,8 @@ export class Batch {
   #state: BatchState = "free";
   #front = 0;
   #back = 0;
+  /** The segment that was used last. */
+  #last: Segment | undefined;
   /** The slab's address in memory, in two halves. */
   #addressLow = 0;
   #addressHigh = 0;
@@ -144,7 +146,7 @@ export class Batch {
    */
   reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
     if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
-    let segment = this.segments.get(layout);
+    let segment = this.#segmentOf(layout);
     const last = segment?.chunks.at(-1);
     const front = this.#front;
     if (last === undefined || last.rows + rows > last.capacity) {
@@ -171,6 +173,7 @@ export class Batch {
     assert.equal(this.rows, 0, "only an empty batch is enlarged");
     const columns = this.#columnBytes(layout, CHUNK_ROWS_MIN);
     this.segments.clear();
+    this.#last = undefined;
     this.#look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
   }
 
@@ -179,13 +182,13 @@ export class Batch {
    * index there is `chunk.rows`. Until {@linkcode endRow} it does not exist.
    */
   beginRow(layout: TableLayout): Chunk {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     return segment.chunks[segment.chunks.length - 1];
   }
 
   /** Ends the row begun last: from now on it is part of the batch. */
   endRow(layout: TableLayout, op: Op, seq: number, head: RowHead): void {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     const chunk = segment.chunks[segment.chunks.length - 1];
     const row = chunk.rows;
     const { data } = chunk;
@@ -316,7 +319,7 @@ export class Batch {
    * character each, `1` or `0`, in the order of `layout.toastable`.
    */
   putUnchanged(layout: TableLayout, flags: Uint8Array): void {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     const chunk = this.beginRow(layout);
     const bit = chunk.validity[META.unchanged] + (chunk.rows >> 3);
     this.bytes[bit] |= 1 << (chunk.rows & 7);
@@ -338,6 +341,14 @@ export class Batch {
   numberAt(offset: number): number {
     const at = offset >> 2;
     return this.ints[at + 1] * 0x1_0000_0000 + (this.ints[at] >>> 0);
+  }
+
+  /** A table's segment: mostly that of the row before. */
+  #segmentOf(layout: TableLayout): Segment | undefined {
+    if (this.#last?.layout === layout) return this.#last;
+    const segment = this.segments.get(layout);
+    if (segment !== undefined) this.#last = segment;
+    return segment;
   }
 
   #putNumber(column: number, row: number, value: number): void {
@@ -386,6 +397,7 @@ export class Batch {
 
   #clear(): void {
     this.segments.clear();
+    this.#last = undefined;
     this.commitTimesMs.length = 0;
     this.oldestCommitMs = null;
     this.transactions = 0;

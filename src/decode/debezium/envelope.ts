@@ -43,6 +43,8 @@ const TIME_MS_MAX = 9_000_000_000_000_000;
 /** Scans records of all topics; see the top of this file. */
 export class Scanner {
   readonly #topics = new Map<string, Topic>();
+  #lastName = "";
+  #lastTopic = new Topic();
   readonly #reader = new JsonReader();
   readonly #outer = new Fields();
   readonly #envelope = new Fields();
@@ -52,8 +54,7 @@ export class Scanner {
 
   /** Reads all of a record but its row's values. */
   scan(record: KafkaRecord, head: DebeziumHead): Fault | undefined {
-    let topic = this.#topics.get(record.topic);
-    if (topic === undefined) this.#topics.set(record.topic, topic = new Topic());
+    const topic = this.#topicOf(record.topic);
     let part = "value";
     try {
       if (record.value === null) {
@@ -79,6 +80,15 @@ export class Scanner {
       head.clear();
       return badRecord(record, part, error.message);
     }
+  }
+
+  #topicOf(name: string): Topic {
+    if (name === this.#lastName) return this.#lastTopic;
+    let topic = this.#topics.get(name);
+    if (topic === undefined) this.#topics.set(name, topic = new Topic());
+    this.#lastName = name;
+    this.#lastTopic = topic;
+    return topic;
   }
 
   /** Reads a value by what was learnt of others of its topic; false: it is of another form. */

@@ -47,6 +47,13 @@ export class DebeziumHead implements ChangeHead {
   /** Sets the commit time, ms since 1970 and within 285,000 years of it. */
   at(commitTimeMs: number): void {
     this.commitTimeMs = commitTimeMs;
+    if (commitTimeMs >= 0 && commitTimeMs < SIMPLE_MS_MAX) {
+      const micros = commitTimeMs * 1000;
+      const high = Math.floor(micros / 0x1_0000_0000);
+      this.atHigh = high;
+      this.atLow = micros - high * 0x1_0000_0000;
+      return;
+    }
     // The product may pass 2^53, so it is made of two parts.
     const high = Math.floor(commitTimeMs / 0x1_0000_0000) * 1000;
     const low = (commitTimeMs - high / 1000 * 0x1_0000_0000) * 1000;
@@ -54,3 +61,6 @@ export class DebeziumHead implements ChangeHead {
     this.atLow = low % 0x1_0000_0000;
   }
 }
+
+/** A thousand times this is exact as a double. */
+const SIMPLE_MS_MAX = 2 ** 53 / 1000;

@@ -9,7 +9,6 @@ import type { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
 import { INTEGER, type JsonReader, NULL, STRING } from "./json.ts";
 import { Literals } from "./literals.ts";
-import { smallInteger } from "./numbers.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 import type { Shape } from "./shape.ts";
 
@@ -35,9 +34,6 @@ export interface SlotAt {
   readonly start: number;
   readonly stop: number;
 }
-
-/** Up to this many characters an integer is exact as a double. */
-const SAFE_DIGITS = 15;
 
 /** What all records of a skeleton have in common. */
 export interface Common {
@@ -92,23 +88,25 @@ export class Skeleton {
       if (!literals.pass(i, reader)) return false;
       switch (slots[i]) {
         case Slot.number:
-          if (reader.value() !== INTEGER) return false;
+          if (!reader.passDigits()) return false;
           break;
         case Slot.string:
           if (reader.at >= reader.end || reader.bytes[reader.at] !== 0x22) return false;
           reader.string();
           break;
-        case Slot.time:
-          if (!this.#integer(reader)) return false;
-          head.at(smallInteger(reader.bytes, reader.start, reader.stop));
+        case Slot.time: {
+          const time = reader.digits();
+          if (time < 0) return false;
+          head.at(time);
           break;
+        }
         case Slot.tx:
-          if (!this.#integer(reader)) return false;
-          head.tx = smallInteger(reader.bytes, reader.start, reader.stop);
+          head.tx = reader.digits();
+          if (head.tx < 0) return false;
           break;
         case Slot.lsn:
-          if (!this.#integer(reader)) return false;
-          head.lsn = smallInteger(reader.bytes, reader.start, reader.stop);
+          head.lsn = reader.digits();
+          if (head.lsn < 0) return false;
           break;
         case Slot.op: {
           const op = opOf(reader.bytes[reader.at]);
@@ -132,12 +130,6 @@ export class Skeleton {
       }
     }
     return literals.pass(slots.length, reader) && reader.at === reader.end;
-  }
-
-  /** Reads an integer that is not negative, and exact as a double. */
-  #integer(reader: JsonReader): boolean {
-    return reader.value() === INTEGER && reader.stop - reader.start <= SAFE_DIGITS &&
-      reader.bytes[reader.start] !== 0x2d;
   }
 }
 
@@ -164,7 +156,7 @@ function opOf(byte: number): Op | null {
 }
 
 /** The slots of a source block: its numbers that are no constants, and its sequence. */
-export function sourceSlots(source: Fields): SlotAt[] {
+function sourceSlots(source: Fields): SlotAt[] {
   return source.shape.names().flatMap((name, i): SlotAt[] => {
     const [start, stop] = [source.startOf(i), source.stopOf(i)];
     switch (source.kindOf(i)) {

@@ -78,18 +78,25 @@ export class Skeletons {
 
 /** A text that is nearly always the one before: then it is the same JavaScript string. */
 export class Repeated {
-  #bytes = new Uint8Array(0);
+  readonly #bytes = new Uint8Array(REPEATED_MAX);
+  #length = -1;
   #text = "";
 
   /** The string whose inside is `[start, stop)`. */
   of(bytes: Uint8Array, start: number, stop: number, kind: number): string {
     const last = this.#bytes;
-    let i = last.length === stop - start ? 0 : -1;
-    while (i >= 0 && i < last.length) i = last[i] === bytes[start + i] ? i + 1 : -1;
-    if (i < 0) {
-      this.#text = stringOf(bytes, start, stop, kind);
-      this.#bytes = bytes.slice(start, stop);
+    const length = stop - start;
+    if (length === this.#length) {
+      let i = 0;
+      while (i < length && last[i] === bytes[start + i]) i++;
+      if (i === length) return this.#text;
     }
+    this.#text = stringOf(bytes, start, stop, kind);
+    this.#length = length <= REPEATED_MAX ? length : -1;
+    for (let i = 0; i < this.#length; i++) last[i] = bytes[start + i];
     return this.#text;
   }
 }
+
+/** Longer texts are made anew: names have at most 63 bytes. */
+const REPEATED_MAX = 256;
