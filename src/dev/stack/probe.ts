@@ -18,12 +18,15 @@ async function poll(signal: AbortSignal, ask: () => Promise<boolean>): Promise<v
 export function zookeeperReady(port: number, signal: AbortSignal): Promise<void> {
   return poll(signal, async () => {
     try {
-      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      // Asked at the wrong moment of its start, it neither answers nor closes the connection.
+      const limit = setTimeout(() => connection.close(), ANSWER_MS);
       await connection.write(new TextEncoder().encode("srvr"));
       const answer = await new Response(connection.readable).text();
+      clearTimeout(limit);
       return answer.includes("Zookeeper version");
     } catch {
-      return false; // not listening yet
+      return false; // not listening yet, or cut off by the limit
     }
   });
 }
