@@ -7,6 +7,7 @@ import {
   assertOrdered,
   beginning,
   clusterOptions,
+  faultOf,
   lines,
   Reading,
   text,
@@ -89,6 +90,9 @@ test("the cluster's id, topics and offsets; a topic that is missing is left out"
   assert.deepEqual(await cluster.offsets(["missing", "offsets"]), [
     { topic: "offsets", partitions: [{ first: 0, end: 0 }, { first: 2, end: 5 }] },
   ]);
+  await cluster.close();
+  await faultOf(cluster.id(), "connection", /closed/);
+  await faultOf(cluster.read(beginning({ offsets: 2 })), "connection", /closed/);
 });
 
 test("starts where it is told to, and commits that as a hint", async () => {

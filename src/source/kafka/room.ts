@@ -15,7 +15,7 @@ import type { Partition } from "./partition.ts";
 /** Kafka gives a whole batch even if it is larger, so no size is too small to get on. */
 const FETCH_BYTES_MIN = 4 * 1024;
 
-/** Larger answers are not faster. */
+/** Some 50 ms of decoding, beside which the way to the broker and back does not count. */
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 
 /** See the top of this file. */
