@@ -176,6 +176,22 @@ test("a topic that is deleted, or made again, ends the reading", async () => {
   }));
 });
 
+for (const codec of ["zstd", "none"]) {
+  test(`a damaged batch (${codec}) is named, and ends the reading`, async () => {
+    const topic = `damaged-${codec}`;
+    await kafka.createTopic(topic, { partitions: 2 });
+    await kafka.createTopic(`sound-${codec}`);
+    await kafka.produce(`sound-${codec}`, [{ value: "x" }]);
+    await kafka.produce(topic, [{ partition: 1, value: "before" }]);
+    await kafka.damage(topic, async () => {
+      await kafka.produceByJava(topic, Array(50).fill("a row ".repeat(40)), codec);
+    });
+    await using reading = await read({ [`sound-${codec}`]: 1, [topic]: 2 });
+    await reading.fault("protocol", new RegExp(`${topic}\\[\\d\\], offset \\d`), /can't be de/);
+    assert.ok(reading.feeds.all.every((feed) => feed.next <= 1));
+  });
+}
+
 test("a topic with more partitions is read anew, with all of them", async () => {
   await kafka.createTopic("grows");
   const given = options();

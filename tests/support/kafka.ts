@@ -168,6 +168,32 @@ export class TestKafka implements AsyncDisposable {
     if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
 
+  /** Damages all that `write` has appended to the topic's files: every byte past a batch's header,
+   * which is 61 long, so that the broker still finds the batches. */
+  async damage(topic: string, write: () => Promise<void>): Promise<void> {
+    const sizes = async () =>
+      new Map(
+        await Promise.all([0, 1].map(async (partition) => {
+          const path = join(
+            this.#folder,
+            "broker",
+            `${topic}-${partition}`,
+            `${"0".repeat(20)}.log`,
+          );
+          return [path, (await Deno.stat(path)).size] as const;
+        })),
+      );
+    const before = await sizes();
+    await write();
+    for (const [path, size] of await sizes()) {
+      const start = before.get(path)! + 61;
+      if (size <= start) continue;
+      using file = await Deno.open(path, { write: true });
+      await file.seek(start, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(size - start).fill(0xff));
+    }
+  }
+
   /** As retention would: what lies before `offset` is gone. */
   async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
     await until("the records are deleted", () =>

@@ -18,6 +18,7 @@ class KafkaCluster implements Cluster {
   /** Of calls that wait for their answer. */
   readonly #asking = new Map<Client, Promise<unknown>>();
   readonly #readers = new Set<Reader>();
+  #isClosed = false;
 
   constructor(private readonly options: ClusterOptions) {}
 
@@ -47,12 +48,14 @@ class KafkaCluster implements Cluster {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const client of this.#asking.keys()) client.cut();
     await Promise.all([...this.#readers].map((reader) => reader.close()));
     await Promise.allSettled(this.#asking.values());
   }
 
   async #ask<T>(doing: string, ask: (cluster: LowCluster) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw closedFault(doing);
     const client = new Client(this.options, ASKING_RETRIES);
     const answer = this.#answer(client, doing, ask);
     this.#asking.set(client, answer);

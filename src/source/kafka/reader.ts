@@ -43,7 +43,7 @@ export class Reader implements Feeds {
       this.#partitions.set(
         topic,
         positions.map((next, partition) =>
-          new Partition(topic, partition, next, () => this.#fetcher.freed())
+          new Partition(topic, partition, next, (bytes) => this.#fetcher.buffered(bytes))
         ),
       );
     }
@@ -56,6 +56,7 @@ export class Reader implements Feeds {
     this.#fetcher = new Fetcher(this.#partitions, options.bufferedBytesMax, {
       changed: () => this.#changed.give(),
       lost: (partition) => this.#lost(partition),
+      failed: (error) => this.#fail(toFault(error, this.#context("reading"))),
     });
   }
 
@@ -109,6 +110,8 @@ export class Reader implements Feeds {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#fault ??= new Fault("connection", { what: "the reading was closed" });
+    this.#changed.give();
     this.#fetcher.end();
     await this.#client.close(Promise.all([this.#running, this.#committer.idle()]));
     this.owner.closed();
