@@ -40,6 +40,9 @@ const OLD_KEY_HEADER = "__debezium.oldkey";
 /** ms on either side of 1970 that PostgreSQL's timestamps can be apart from it. */
 const TIME_MS_MAX = 9_000_000_000_000_000;
 
+/** Changes of one transaction. */
+const ORDER_MAX = Number.MAX_SAFE_INTEGER;
+
 /** Scans records of all topics; see the top of this file. */
 export class Scanner {
   readonly #topics = new Map<string, Topic>();
@@ -103,6 +106,7 @@ export class Scanner {
     head.snapshot = snapshot;
     head.valueSchema = block;
     head.transaction = null;
+    head.transactionOrder = 0;
     if (this.#part.isPresent) this.#readTransaction(bytes, head);
     return true;
   }
@@ -171,6 +175,7 @@ export class Scanner {
     if (kind !== STRING) throw wrong(bytes, part, id, "transaction.id", "a string");
     const stop = transactionEnd(bytes, start, part.stopOf(id));
     head.transaction = this.#transaction.of(bytes, start, stop, kind);
+    head.transactionOrder = numberOf(bytes, part, "data_collection_order", 0, ORDER_MAX);
   }
 
   #key(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {

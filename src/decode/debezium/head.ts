@@ -16,6 +16,7 @@ export class DebeziumHead implements ChangeHead {
   commitTimeMs = 0;
   snapshot = "";
   transaction: string | null = null;
+  transactionOrder = 0;
   keyChange: "old" | "new" | null = null;
   /** In `record.key`. */
   readonly key = new Fields();
@@ -35,6 +36,7 @@ export class DebeziumHead implements ChangeHead {
     this.tx = 0;
     this.snapshot = "";
     this.transaction = null;
+    this.transactionOrder = 0;
     this.keyChange = null;
     this.keySchema = null;
     this.valueSchema = null;
