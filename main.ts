@@ -19,7 +19,7 @@ Usage: sluice <mode> [options]
 const MODES: Record<string, (args: string[], env: Record<string, string>) => Promise<number>> = {
   serve: async (args, env) => (await import("./src/service.ts")).runServe(args, env),
   generate: async (args, env) => (await import("./generator/generate.ts")).runGenerate(args, env),
-  check: async (args, env) => (await import("./src/source/postgres/check.ts")).runCheck(args, env),
+  check: async (args, env) => (await import("./src/source/check.ts")).runCheck(args, env),
   "dead-letters": async (args, env) =>
     (await import("./src/dead_letters.ts")).runDeadLetters(args, env),
 };

@@ -2,8 +2,7 @@
 import { type Config, requireSource } from "./config.ts";
 import { debeziumCodec } from "./decode/debezium/codec.ts";
 import { postgresCodec } from "./decode/codec.ts";
-import { Fault } from "./errors.ts";
-import type { ClusterOptions } from "./source/kafka/feed.ts";
+import { clusterOptions } from "./source/kafka/settings.ts";
 import { KafkaSource } from "./source/kafka/kafka.ts";
 import { PostgresSource } from "./source/postgres/postgres.ts";
 import type { Source } from "./source/source.ts";
@@ -22,12 +21,8 @@ export function makeSource(
   if (required.source === "kafka") {
     return new KafkaSource(
       {
-        brokers: required.brokers,
+        ...clusterOptions(config, required, networkBytes),
         prefix: required.prefix,
-        group: config.SLUICE_KAFKA_GROUP,
-        tls: tlsOf(config),
-        sasl: required.sasl,
-        bufferedBytesMax: networkBytes,
         tables: config.SLUICE_TABLES,
         databaseUrl: config.SLUICE_DATABASE_URL,
         patienceMs: config.SLUICE_TRANSACTION_TIMEOUT_SECONDS * 1000,
@@ -50,19 +45,4 @@ export function makeSource(
     statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
     messageBytesMax: Math.floor(networkBytes * MESSAGE_SHARE),
   }, postgresCodec);
-}
-
-function tlsOf(config: Config): ClusterOptions["tls"] {
-  if (config.SLUICE_KAFKA_TLS === "off") return null;
-  const file = config.SLUICE_KAFKA_TLS_CA;
-  if (file === undefined) return {};
-  try {
-    return { ca: Deno.readTextFileSync(file) };
-  } catch (error) {
-    throw new Fault("usage", {
-      what: `SLUICE_KAFKA_TLS_CA can't be read: ${error instanceof Error ? error.message : error}`,
-      received: file,
-      todo: "Name a file with certificates in PEM, or leave it out to trust the system's.",
-    }, { cause: error });
-  }
 }

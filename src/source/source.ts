@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
-import type { Decoder, Input, Stop } from "../decode/decoder.ts";
+import type { Input, Stop } from "../decode/decoder.ts";
 import type { Lsn, Position } from "./position.ts";
 import type { Table } from "../catalog/catalog.ts";
 

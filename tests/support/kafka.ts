@@ -3,7 +3,18 @@
  * SCRAM without it), four listeners and access control. Who comes by the plain listener may do all.
  */
 import { join } from "node:path";
-import { type Admin, Kafka, logLevel, type Message, Partitioners, type Producer } from "kafkajs";
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  Kafka,
+  logLevel,
+  type Message,
+  Partitioners,
+  type Producer,
+  ResourcePatternTypes,
+} from "kafkajs";
 import { generate } from "selfsigned";
 import { freePort } from "../../src/dev/embedded_postgres.ts";
 import { fetchJars, type Jars } from "../../src/dev/stack/fetch.ts";
@@ -11,6 +22,7 @@ import { Jvm } from "../../src/dev/stack/jvm.ts";
 import { debeziumFile } from "../../src/dev/stack/properties.ts";
 import { broker, zookeeper } from "../../src/dev/stack/services.ts";
 import type { Service } from "../../src/dev/stack/service.ts";
+import { until } from "./until.ts";
 
 /** `reader` may read everything, `stranger` nothing. */
 export const PASSWORDS = { reader: "read-only-1", stranger: "nobody-2" };
@@ -34,6 +46,8 @@ export class TestKafka implements AsyncDisposable {
   broker!: Service;
   admin!: Admin;
   producer!: Producer;
+  /** For transactions, one at a time. */
+  transactional!: Producer;
   #jars!: Jars;
   #folder!: string;
 
@@ -98,7 +112,7 @@ export class TestKafka implements AsyncDisposable {
   /** Starts the broker again after it was killed, and our own clients with it. */
   async restart(): Promise<void> {
     await this.broker.start();
-    await this.#disconnect();
+    await this.disconnect();
     await this.#connect();
   }
 
@@ -112,6 +126,14 @@ export class TestKafka implements AsyncDisposable {
         configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
       }],
     });
+  }
+
+  /** Resolves when it is gone. kafkajs's clients never get over a topic that is, so they are new. */
+  async deleteTopic(topic: string): Promise<void> {
+    await this.admin.deleteTopics({ topics: [topic] });
+    await until("it is gone", async () => !(await this.admin.listTopics()).includes(topic));
+    await this.disconnect();
+    await this.#connect();
   }
 
   async produce(topic: string, messages: Message[]): Promise<void> {
@@ -132,7 +154,7 @@ export class TestKafka implements AsyncDisposable {
         `--bootstrap-server=${this.addresses.plain}`,
         `--topic=${topic}`,
         `--compression-codec=${codec}`,
-        "--batch-size=300000",
+        "--batch-size=16384",
         "--producer-property=linger.ms=200",
       ],
       stdin: "piped",
@@ -146,8 +168,63 @@ export class TestKafka implements AsyncDisposable {
     if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
 
+  /** Damages all that `write` has appended to the topic's files: every byte past a batch's header,
+   * which is 61 long, so that the broker still finds the batches. */
+  async damage(topic: string, write: () => Promise<void>): Promise<void> {
+    const sizes = async () =>
+      new Map(
+        await Promise.all([0, 1].map(async (partition) => {
+          const path = join(
+            this.#folder,
+            "broker",
+            `${topic}-${partition}`,
+            `${"0".repeat(20)}.log`,
+          );
+          return [path, (await Deno.stat(path)).size] as const;
+        })),
+      );
+    const before = await sizes();
+    await write();
+    for (const [path, size] of await sizes()) {
+      const start = before.get(path)! + 61;
+      if (size <= start) continue;
+      using file = await Deno.open(path, { write: true });
+      await file.seek(start, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(size - start).fill(0xff));
+    }
+  }
+
+  /** As retention would: what lies before `offset` is gone. */
+  async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
+    await until("the records are deleted", () =>
+      this.admin.deleteTopicRecords({
+        topic,
+        partitions: [{ partition, offset: String(offset) }],
+      }).then(() => true, () => false));
+  }
+
+  /** Gives `user` a right, which holds once this resolves. */
+  async allow(
+    user: string,
+    on: "topic" | "group",
+    name: string,
+    operation: "read" | "describe",
+  ): Promise<void> {
+    await this.admin.createAcls({
+      acl: [{
+        resourceType: on === "topic" ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
+        resourceName: name,
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: `User:${user}`,
+        host: "*",
+        operation: operation === "read" ? AclOperationTypes.READ : AclOperationTypes.DESCRIBE,
+        permissionType: AclPermissionTypes.ALLOW,
+      }],
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#disconnect();
+    await this.disconnect();
     await this.#started.disposeAsync();
   }
 
@@ -156,15 +233,26 @@ export class TestKafka implements AsyncDisposable {
       brokers: [this.addresses.plain],
       logLevel: logLevel.NOTHING,
       retry: { retries: 10, initialRetryTime: 100 },
+      requestTimeout: 60_000,
     });
     this.admin = kafka.admin();
     this.producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-    await Promise.all([this.admin.connect(), this.producer.connect()]);
+    this.transactional = kafka.producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      transactionalId: "test",
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
+    await Promise.all(this.#clients.map((client) => client.connect()));
   }
 
-  async #disconnect(): Promise<void> {
-    await this.admin?.disconnect();
-    await this.producer?.disconnect();
+  /** Of our own clients. */
+  async disconnect(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client?.disconnect()));
+  }
+
+  get #clients(): (Admin | Producer)[] {
+    return [this.admin, this.producer, this.transactional];
   }
 
   /** Only a command of Kafka's own can; it writes into ZooKeeper. */

@@ -28,6 +28,7 @@ import {
   stringOf,
   TRUE,
 } from "./json.ts";
+import { envelopeSlots, Skeleton, Slot } from "./skeleton.ts";
 import { Repeated, Topic } from "./topic.ts";
 
 const OPS: readonly string[] = ["c", "u", "d", "r", "t", "m"];
@@ -39,9 +40,14 @@ const OLD_KEY_HEADER = "__debezium.oldkey";
 /** ms on either side of 1970 that PostgreSQL's timestamps can be apart from it. */
 const TIME_MS_MAX = 9_000_000_000_000_000;
 
+/** Changes of one transaction. */
+const ORDER_MAX = Number.MAX_SAFE_INTEGER;
+
 /** Scans records of all topics; see the top of this file. */
 export class Scanner {
   readonly #topics = new Map<string, Topic>();
+  #lastName = "";
+  #lastTopic = new Topic();
   readonly #reader = new JsonReader();
   readonly #outer = new Fields();
   readonly #envelope = new Fields();
@@ -51,16 +57,24 @@ export class Scanner {
 
   /** Reads all of a record but its row's values. */
   scan(record: KafkaRecord, head: DebeziumHead): Fault | undefined {
-    let topic = this.#topics.get(record.topic);
-    if (topic === undefined) this.#topics.set(record.topic, topic = new Topic());
+    const topic = this.#topicOf(record.topic);
     let part = "value";
     try {
-      head.clear();
-      if (record.value === null) return undefined;
-      this.#value(record.value, head, topic);
+      if (record.value === null) {
+        head.clear();
+        return undefined;
+      }
+      if (!this.#likeBefore(record.value, head, topic)) {
+        head.clear();
+        this.#value(record.value, head, topic);
+      }
       if (head.op === null || head.op === "m" || head.op === "t") return undefined;
       part = "key";
-      if (record.key !== null) this.#key(record.key, head, topic);
+      if (record.key === null) head.key.clear();
+      else if (!this.#keyLikeBefore(record.key, head, topic)) {
+        this.#key(record.key, head, topic);
+      }
+      head.keyChange = null;
       if (NEW_KEY_HEADER in record.headers && head.op === "d") head.keyChange = "old";
       if (OLD_KEY_HEADER in record.headers && head.op === "c") head.keyChange = "new";
       return undefined;
@@ -69,6 +83,53 @@ export class Scanner {
       head.clear();
       return badRecord(record, part, error.message);
     }
+  }
+
+  #topicOf(name: string): Topic {
+    if (name === this.#lastName) return this.#lastTopic;
+    let topic = this.#topics.get(name);
+    if (topic === undefined) this.#topics.set(name, topic = new Topic());
+    this.#lastName = name;
+    this.#lastTopic = topic;
+    return topic;
+  }
+
+  /** Reads a value by what was learnt of others of its topic; false: it is of another form. */
+  #likeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
+    const reader = this.#reader;
+    reader.open(bytes, 0, bytes.length);
+    const skeleton = topic.values.read(reader, head, this.#part);
+    if (skeleton === undefined || head.op !== "d" && !head.after.isPresent) return false;
+    const { schema, table, snapshot, block } = skeleton.common;
+    head.schema = schema;
+    head.table = table;
+    head.snapshot = snapshot;
+    head.valueSchema = block;
+    head.transaction = null;
+    head.transactionOrder = 0;
+    if (this.#part.isPresent) this.#readTransaction(bytes, head);
+    return true;
+  }
+
+  #keyLikeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
+    const reader = this.#reader;
+    reader.open(bytes, 0, bytes.length);
+    const skeleton = topic.keys.read(reader, head, this.#part);
+    if (skeleton === undefined) return false;
+    head.keySchema = skeleton.common.block;
+    return true;
+  }
+
+  /** Makes a skeleton of a value that the general way has just read. */
+  #learnValue(bytes: Uint8Array, envelope: Fields, head: DebeziumHead, topic: Topic): void {
+    const shape = head.after.isPresent ? head.after.shape : head.before.shape;
+    const isRow = head.op === "c" || head.op === "u" || head.op === "r" || head.op === "d";
+    if (!isRow || shape.count === 0 || !topic.values.isHungry) return;
+    const { schema, table, snapshot, valueSchema } = head;
+    const common = { schema, table, snapshot, block: valueSchema, shape };
+    const transactionShape = head.transaction === null ? topic.root : this.#part.shape;
+    const slots = envelopeSlots(envelope, this.#source);
+    topic.values.learn(new Skeleton(bytes, slots, { ...common, transactionShape }));
   }
 
   #value(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
@@ -100,14 +161,21 @@ export class Scanner {
     if (needsAfter && !head.after.isPresent) throw new Malformed('"after" is null or missing');
     this.#readSource(bytes, envelope, head, topic);
     if (this.#object(bytes, envelope, "transaction", this.#part, topic)) {
-      const id = this.#part.shape.indexOf("id");
-      if (id < 0) throw new Malformed('a "transaction" without "id"');
-      const start = this.#part.startOf(id);
-      const kind = this.#part.kindOf(id);
-      const stop = transactionEnd(bytes, start, this.#part.stopOf(id));
-      if (kind !== STRING) throw wrong(bytes, this.#part, id, "transaction.id", "a string");
-      head.transaction = this.#transaction.of(bytes, start, stop, kind);
+      this.#readTransaction(bytes, head);
     }
+    this.#learnValue(bytes, envelope, head, topic);
+  }
+
+  #readTransaction(bytes: Uint8Array, head: DebeziumHead): void {
+    const part = this.#part;
+    const id = part.shape.indexOf("id");
+    if (id < 0) throw new Malformed('a "transaction" without "id"');
+    const start = part.startOf(id);
+    const kind = part.kindOf(id);
+    if (kind !== STRING) throw wrong(bytes, part, id, "transaction.id", "a string");
+    const stop = transactionEnd(bytes, start, part.stopOf(id));
+    head.transaction = this.#transaction.of(bytes, start, stop, kind);
+    head.transactionOrder = numberOf(bytes, part, "data_collection_order", 0, ORDER_MAX);
   }
 
   #key(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
@@ -116,12 +184,20 @@ export class Scanner {
     const { key } = head;
     key.read(reader, topic.root);
     reader.expectEnd();
-    if (!isWrapped(key) || key.kindOf(key.shape.indexOf("schema")) !== OBJECT) return;
-    head.keySchema = schemaOf(bytes, key, topic);
-    const payload = key.shape.indexOf("payload");
-    if (key.kindOf(payload) === NULL) return key.clear();
-    reader.open(bytes, key.startOf(payload), key.stopOf(payload));
-    key.read(reader, topic.root);
+    if (isWrapped(key) && key.kindOf(key.shape.indexOf("schema")) === OBJECT) {
+      head.keySchema = schemaOf(bytes, key, topic);
+      const payload = key.shape.indexOf("payload");
+      if (key.kindOf(payload) === NULL) return key.clear();
+      reader.open(bytes, key.startOf(payload), key.stopOf(payload));
+      key.read(reader, topic.root);
+    } else {
+      head.keySchema = null;
+      if (isWrapped(key)) return; // what its columns are called makes it look like the other form
+    }
+    if (key.shape.count === 0 || !topic.keys.isHungry) return;
+    const common = { schema: "", table: "", snapshot: "", block: head.keySchema, shape: key.shape };
+    const slots = [{ slot: Slot.key, start: key.start, stop: key.stop }];
+    topic.keys.learn(new Skeleton(bytes, slots, { ...common, transactionShape: topic.root }));
   }
 
   #readSource(bytes: Uint8Array, envelope: Fields, head: DebeziumHead, topic: Topic): void {

@@ -16,6 +16,7 @@ export class DebeziumHead implements ChangeHead {
   commitTimeMs = 0;
   snapshot = "";
   transaction: string | null = null;
+  transactionOrder = 0;
   keyChange: "old" | "new" | null = null;
   /** In `record.key`. */
   readonly key = new Fields();
@@ -35,6 +36,7 @@ export class DebeziumHead implements ChangeHead {
     this.tx = 0;
     this.snapshot = "";
     this.transaction = null;
+    this.transactionOrder = 0;
     this.keyChange = null;
     this.keySchema = null;
     this.valueSchema = null;
@@ -47,6 +49,13 @@ export class DebeziumHead implements ChangeHead {
   /** Sets the commit time, ms since 1970 and within 285,000 years of it. */
   at(commitTimeMs: number): void {
     this.commitTimeMs = commitTimeMs;
+    if (commitTimeMs >= 0 && commitTimeMs < SIMPLE_MS_MAX) {
+      const micros = commitTimeMs * 1000;
+      const high = Math.floor(micros / 0x1_0000_0000);
+      this.atHigh = high;
+      this.atLow = micros - high * 0x1_0000_0000;
+      return;
+    }
     // The product may pass 2^53, so it is made of two parts.
     const high = Math.floor(commitTimeMs / 0x1_0000_0000) * 1000;
     const low = (commitTimeMs - high / 1000 * 0x1_0000_0000) * 1000;
@@ -54,3 +63,6 @@ export class DebeziumHead implements ChangeHead {
     this.atLow = low % 0x1_0000_0000;
   }
 }
+
+/** A thousand times this is exact as a double. */
+const SIMPLE_MS_MAX = 2 ** 53 / 1000;

@@ -26,13 +26,17 @@ export class Malformed extends Error {
   override readonly name = "Malformed";
 }
 
+/** Up to this many digits an integer is exact as a double. */
+const SAFE_DIGITS = 15;
+const POWERS = Float64Array.from({ length: 16 }, (_, i) => 10 ** i);
+
 /** Kinds of bytes inside a string. */
-const PLAIN = 0;
+export const PLAIN = 0;
 const QUOTE = 1;
 const BACKSLASH = 2;
 const CONTROL = 3;
 const MULTIBYTE = 4;
-const IN_STRING = new Uint8Array(256);
+export const IN_STRING = new Uint8Array(256);
 IN_STRING.fill(CONTROL, 0, 0x20);
 IN_STRING.fill(MULTIBYTE, 0x80);
 IN_STRING[0x22] = QUOTE;
@@ -53,12 +57,21 @@ export class JsonReader {
   end = 0;
   start = 0;
   stop = 0;
+  /** The memory that `bytes` are in, and where in it they begin: `view` reads several at once. */
+  view = new DataView(this.bytes.buffer);
+  base = 0;
+  #buffer: ArrayBufferLike = this.bytes.buffer;
 
   /** Begins at `at` in `bytes`, and takes everything up to `end` for the text. */
   open(bytes: Uint8Array, at: number, end: number): void {
     this.bytes = bytes;
     this.at = at;
     this.end = end;
+    this.base = bytes.byteOffset;
+    const { buffer } = bytes;
+    if (buffer === this.#buffer) return; // records lie side by side in what was fetched
+    this.#buffer = buffer;
+    this.view = new DataView(buffer);
   }
 
   /** Passes over white space, and gives the byte after it; −1 at the end. */
@@ -116,6 +129,7 @@ export class JsonReader {
     if (bytes[at] !== 0x22 || at >= end) throw this.unexpected("where a string should be");
     this.start = ++at;
     let kind = STRING;
+    at = this.#plain(at);
     while (at < end) {
       const what = IN_STRING[bytes[at]];
       if (what === PLAIN) at++;
@@ -134,6 +148,22 @@ export class JsonReader {
     }
     this.at = end;
     throw this.unexpected("inside a string");
+  }
+
+  /** Passes over four bytes at a time while they are ASCII, and neither quote, escape nor control. */
+  #plain(at: number): number {
+    const { view, base } = this;
+    const last = this.end - 4;
+    while (at <= last) {
+      const four = view.getInt32(base + at, true);
+      // A byte's top bit is set where it is beyond ASCII; where it is a quote or below 0x20, both
+      // of which are below 0x21 with that bit turned; where it is a backslash. A borrow from the
+      // byte below can set one wrongly, but then that byte is one of these.
+      const found = four | (four ^ 0x0202_0202) - 0x2121_2121 | (four ^ 0x5c5c_5c5c) - 0x0101_0101;
+      if ((found & 0x8080_8080) !== 0) break;
+      at += 4;
+    }
+    return at;
   }
 
   /** Reads a number at `at`; gives {@linkcode INTEGER} or `FRACTION`. */
@@ -163,6 +193,48 @@ export class JsonReader {
     this.stop = at;
     this.at = at;
     return kind;
+  }
+
+  /**
+   * Reads the digits at `at` as a whole number that is exact as a double; −1: there is no such
+   * number. What follows is the caller's matter.
+   */
+  digits(): number {
+    const { bytes, end } = this;
+    const from = this.at;
+    let at = from;
+    let upper = 0; // in two parts of whole numbers, which are faster than doubles
+    let lower = 0;
+    let digit = 0;
+    const middle = from + 7 < end ? from + 7 : end;
+    for (; at < middle; at++) {
+      digit = bytes[at] - 0x30;
+      if (digit >>> 0 > 9) break;
+      upper = upper * 10 + digit | 0;
+    }
+    if (at === from || at > from + 1 && bytes[from] === 0x30) return -1;
+    if (at < middle || at === end) {
+      this.at = at;
+      return upper;
+    }
+    const last = from + SAFE_DIGITS < end ? from + SAFE_DIGITS : end;
+    for (; at < last; at++) {
+      digit = bytes[at] - 0x30;
+      if (digit >>> 0 > 9) break;
+      lower = lower * 10 + digit | 0;
+    }
+    this.at = at;
+    return upper * POWERS[at - middle] + lower;
+  }
+
+  /** Passes over digits that are no part of anything; false: there are none. */
+  passDigits(): boolean {
+    const { bytes, end } = this;
+    const from = this.at;
+    let at = from;
+    while (at < end && bytes[at] - 0x30 >>> 0 <= 9) at++;
+    this.at = at;
+    return at === from + 1 || at > from && bytes[from] !== 0x30;
   }
 
   /** What is wrong at `at`. */
@@ -289,8 +361,21 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text of a string whose bytes lie in `[start, stop)` between its quotes. */
 export function stringOf(bytes: Uint8Array, start: number, stop: number, kind: number): string {
-  const text = decoder.decode(bytes.subarray(start, stop));
+  const text = shortAscii(bytes, start, stop) ?? decoder.decode(bytes.subarray(start, stop));
   return kind === ESCAPED ? JSON.parse(`"${text}"`) : text;
+}
+
+/** Up to this many characters one by one are faster than a call of the decoder. */
+const SHORT = 24;
+
+function shortAscii(bytes: Uint8Array, start: number, stop: number): string | undefined {
+  if (stop - start > SHORT) return undefined;
+  let text = "";
+  for (let at = start; at < stop; at++) {
+    if (bytes[at] > 0x7f) return undefined;
+    text += String.fromCharCode(bytes[at]);
+  }
+  return text;
 }
 
 function quote(byte: number): string {

@@ -3,14 +3,8 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { type Column, identifier, type Table } from "../../catalog/catalog.ts";
-import { appendSegment } from "../../sink/warehouse/append.ts";
-import {
-  applyDelta,
-  createDelta,
-  createTables,
-  dropTables,
-  logTable,
-} from "../../sink/warehouse/merge.ts";
+import { ChangeLog } from "../../sink/warehouse/change_log.ts";
+import { createTables, currentTable, dropTables, logTable } from "../../sink/warehouse/tables.ts";
 import type { KafkaRecord } from "../decoder.ts";
 
 const encoder = new TextEncoder();
@@ -61,9 +55,10 @@ export class Landing implements AsyncDisposable {
     const run = async (statements: string[]) => {
       for (const sql of statements) await connection.run(sql);
     };
-    await run(["BEGIN", ...createTables(layout.table), createDelta(layout, "delta")]);
-    await appendSegment(connection, "delta", batch, segment);
-    await run(applyDelta(segment, "delta"));
+    await run(["BEGIN", "CREATE SCHEMA IF NOT EXISTS _sluice", ...createTables(layout.table)]);
+    const log = new ChangeLog(connection, (sql) => connection.run(sql));
+    const current = `SELECT * FROM ${currentTable(layout.table)}`;
+    await log.write(batch, segment, () => current);
     const columns = layout.table.columns.map(exact).join(", ");
     const reader = await connection.runAndReadAll(
       `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)} ORDER BY _seq`,
@@ -73,7 +68,7 @@ export class Landing implements AsyncDisposable {
       seq: Number(seq),
       values: values.map((value) => value === null ? null : String(value)),
     }));
-    await run([...dropTables(layout.table), "DROP TABLE delta", "COMMIT"]);
+    await run([...dropTables(layout.table), "COMMIT"]);
     return rows;
   }
 

@@ -29,6 +29,7 @@ import type { DebeziumHead } from "./head.ts";
 import { Malformed } from "./json.ts";
 import { Columns } from "./columns.ts";
 import { From, Plan } from "./plan.ts";
+import { Route } from "./route.ts";
 import { putValue } from "./values.ts";
 
 /** Bytes for a row's unchanged flags beside its values. */
@@ -39,6 +40,9 @@ export class TableRows implements DebeziumRows {
   readonly #columns: Columns;
   readonly #plan: Plan;
   readonly #other: Plan;
+  #route: Route | undefined;
+  readonly #valueView = new Memory();
+  readonly #keyView = new Memory();
 
   constructor(private readonly layout: TableLayout, options: DebeziumOptions) {
     this.#columns = new Columns(layout, options);
@@ -49,6 +53,8 @@ export class TableRows implements DebeziumRows {
   decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined {
     const own = head as DebeziumHead;
     if (own.op === "t") return this.#truncate(own, batch, seq);
+    const direct = this.#direct(record, own, batch, seq);
+    if (direct !== null) return direct;
     const plan = this.#plan;
     try {
       plan.make(record, own, own.op === "u", null, null);
@@ -134,6 +140,57 @@ export class TableRows implements DebeziumRows {
     return undefined;
   }
 
+  /** Takes the short way: null when it leads nowhere, and nothing has happened. */
+  #direct(
+    { key, value }: KafkaRecord,
+    head: DebeziumHead,
+    batch: Batch,
+    seq: number,
+  ): Stop | undefined | null {
+    const route = this.#route;
+    if (key === null || value === null || !head.after.isPresent) return null;
+    if (route === undefined || !route.isOf(head)) return this.#learn(head);
+    if (!route.isOpen) return null;
+    const { layout } = this;
+    if (!this.#makeRoom(batch, 1, key.length + head.after.stop - head.after.start)) return FULL;
+    const mark = batch.mark;
+    const chunk = batch.beginRow(layout);
+    const valueView = this.#valueView.over(value);
+    const keyView = this.#keyView.over(key);
+    try {
+      if (route.write(head, value, valueView, key, keyView, batch, chunk)) {
+        if (head.op === "u") this.#columns.isFull = head.before.isPresent;
+        batch.endRow(layout, head.op as Op, seq, head);
+        return undefined;
+      }
+    } catch (error) { // the plan will meet it again, and say what it is about
+      if (!(error instanceof BadValue || error instanceof BadForm)) throw error;
+    }
+    batch.abandonRow(layout, mark);
+    return null;
+  }
+
+  /** Makes the short way for the next records like this one, if it is one of this table. */
+  #learn(head: DebeziumHead): null {
+    const { after, key, valueSchema, keySchema } = head;
+    if (!key.isPresent) return null;
+    try {
+      const { layout } = this;
+      this.#route = new Route(
+        layout,
+        this.#columns,
+        after.shape,
+        valueSchema,
+        key.shape,
+        keySchema,
+      );
+    } catch (error) { // the plan will meet it again
+      if (!(error instanceof Fault || error instanceof Malformed)) throw error;
+      this.#route = undefined;
+    }
+    return null;
+  }
+
   #truncate(head: DebeziumHead, batch: Batch, seq: number): Stop | undefined {
     if (batch.rows > 0) return FULL; // what came before it must be applied first
     if (!this.#makeRoom(batch, 1, 0)) return FULL;
@@ -206,5 +263,19 @@ export class TableRows implements DebeziumRows {
       if (key === null || at < 0) return `${name}=?`;
       return `${name}=${excerpt(key, head.key.startOf(at), head.key.stopOf(at))}`;
     }).join(", ");
+  }
+}
+
+/** A view over the memory that a record's bytes lie in, which is mostly that of the one before. */
+class Memory {
+  #buffer: ArrayBufferLike = new ArrayBuffer(0);
+  #view: DataView = new DataView(this.#buffer);
+
+  over({ buffer }: Uint8Array): DataView {
+    if (this.#buffer !== buffer) {
+      this.#buffer = buffer;
+      this.#view = new DataView(buffer);
+    }
+    return this.#view;
   }
 }

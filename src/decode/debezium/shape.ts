@@ -4,6 +4,7 @@
  * column is in it) is found out once. A shape is a node of a tree; the way from the root to it
  * spells its names.
  */
+import { Literals } from "./literals.ts";
 import { Malformed, stringOf } from "./json.ts";
 
 /** No table has so many columns, and no envelope so many fields. */
@@ -16,6 +17,7 @@ const NODES_MAX = 50_000;
 export class Shape {
   readonly #children: Shape[] = [];
   #index: Map<string, number> | undefined;
+  #literals: Literals | undefined;
 
   private constructor(
     private readonly tree: { nodes: number },
@@ -52,11 +54,6 @@ export class Shape {
     return child;
   }
 
-  /** The child that was met first: what comes next in nearly every record. */
-  get likely(): Shape | undefined {
-    return this.#children[0];
-  }
-
   isSpelled(bytes: Uint8Array, start: number, stop: number): boolean {
     const { spelled } = this;
     if (spelled.length !== stop - start) return false;
@@ -70,6 +67,18 @@ export class Shape {
       this.#index = new Map(this.names().map((each, i) => [each, i]));
     }
     return this.#index.get(name) ?? -1;
+  }
+
+  /** What stands before each value where there is no white space: `{"id":`, `,"name":`, … */
+  get literals(): Literals {
+    return this.#literals ??= new Literals(this.#pieces());
+  }
+
+  #pieces(): Uint8Array[] {
+    const pieces = this.parent === null ? [] : this.parent.#pieces();
+    const first = this.count === 1 ? 0x7b : 0x2c;
+    if (this.count > 0) pieces.push(Uint8Array.of(first, 0x22, ...this.spelled, 0x22, 0x3a));
+    return pieces;
   }
 
   /** All names, in their order. */

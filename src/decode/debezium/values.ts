@@ -165,15 +165,18 @@ function putJson(
 /** `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, as DuckDB keeps it; see `putUuidBinary`. */
 function putUuid(batch: Batch, to: number, source: Uint8Array, start: number, stop: number): void {
   const { bytes } = batch;
+  let bad = stop - start === 36 && source[start + 8] === 0x2d && source[start + 13] === 0x2d &&
+      source[start + 18] === 0x2d && source[start + 23] === 0x2d
+    ? 0
+    : -1;
   let at = start;
-  let bad = stop - start === 36 ? 0 : -1;
-  for (let i = 15; bad === 0 && i >= 0; i--) {
-    if (i === 11 || i === 9 || i === 7 || i === 5) bad = source[at++] === 0x2d ? 0 : -1;
+  for (let i = 15; bad >= 0 && i >= 0; i--) {
+    if (i === 11 || i === 9 || i === 7 || i === 5) at++;
     const byte = HEX[source[at]] << 4 | HEX[source[at + 1]];
-    if (byte < 0) bad = -1;
+    bad |= byte; // its sign
     bytes[to + i] = byte;
     at += 2;
   }
-  if (bad !== 0) throw new BadValue(`${excerpt(source, start, stop)} is not a UUID`);
+  if (bad < 0) throw new BadValue(`${excerpt(source, start, stop)} is not a UUID`);
   bytes[to + 15] ^= 0x80;
 }

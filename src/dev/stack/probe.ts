@@ -18,14 +18,37 @@ async function poll(signal: AbortSignal, ask: () => Promise<boolean>): Promise<v
 export function zookeeperReady(port: number, signal: AbortSignal): Promise<void> {
   return poll(signal, async () => {
     try {
-      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-      await connection.write(new TextEncoder().encode("srvr"));
-      const answer = await new Response(connection.readable).text();
-      return answer.includes("Zookeeper version");
+      return (await ask(port, "srvr")).includes("Zookeeper version");
     } catch {
-      return false; // not listening yet
+      return false; // not listening yet, or cut off by the limit
     }
   });
+}
+
+/** Sends `text`, and resolves to all that is answered until the other end closes. */
+async function ask(port: number, text: string): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  // Asked at the wrong moment of its start, ZooKeeper neither answers nor closes the connection.
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(new Error("no answer")), ANSWER_MS);
+  try {
+    await connection.write(new TextEncoder().encode(text));
+    return await Promise.race([readAll(connection), limit.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Also ends when the connection is closed on our side. */
+async function readAll(connection: Deno.Conn): Promise<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(4096);
+  let text = "";
+  for (;;) {
+    const length = await connection.read(buffer).catch(() => null);
+    if (length === null) return text;
+    text += decoder.decode(buffer.subarray(0, length), { stream: true });
+  }
 }
 
 /** The broker names itself, with its address, in the cluster's metadata. */

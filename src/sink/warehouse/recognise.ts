@@ -3,7 +3,7 @@
  * change, which Debezium has sent once more after a crash of its own.
  */
 import { identifier, type Table } from "../../catalog/catalog.ts";
-import { logTable } from "./merge.ts";
+import { logTable } from "./tables.ts";
 
 /** Gives `(m_seq, _seq of the original or 0)` for each row of the delta, by `m_seq`. */
 export function originalsSql(table: Table, delta: string): string {

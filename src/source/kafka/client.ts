@@ -20,13 +20,20 @@ const CONNECT_MS = 10_000;
 /** An answer that takes longer is an error. Joining a group and fetching have their own limits. */
 const REQUEST_MS = 30_000;
 
-/** kafkajs nests its retries, so few of each: it gives up after some 10 s, and the caller's own loop
- * goes on. No pause is longer than `close` may take. */
-const RETRY = { initialRetryTime: 200, multiplier: 2, maxRetryTime: 1000, retries: 4 };
+/** No pause is longer than `close` may take. */
+const RETRY = { initialRetryTime: 200, multiplier: 2, maxRetryTime: 1000 };
 
-/** A member that is silent for this long has lost its partitions. */
-const SESSION_MS = 30_000;
-const HEARTBEAT_MS = 3_000;
+/** Of a reading: long enough for a broker to restart, since a member that comes back need not wait
+ * for the end of its own old session. */
+export const READING_RETRIES = 8;
+
+/** Of a question: its caller is told soon, and has a loop of its own. */
+export const ASKING_RETRIES = 3;
+
+/** A member that is silent for this long has lost its partitions. So long waits, too, who reads anew
+ * after a broken connection. */
+const SESSION_MS = 10_000;
+const HEARTBEAT_MS = 2_500;
 
 /** How long a new partition, or a new leader nobody told us of, may stay unknown. */
 const METADATA_AGE_MS = 30_000;
@@ -40,18 +47,20 @@ export class Client {
   readonly cluster: Cluster;
   readonly #sockets = new Sockets();
 
-  constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions, retries: number) {
+    const retry = { ...RETRY, retries };
     mendRequestQueue();
     addCodecs();
     const kafka = new Kafka({
-      brokers: [...options.brokers],
+      // No brokers is an error that kafkajs does not try again.
+      brokers: () => this.#sockets.isCut ? [] : [...options.brokers],
       clientId: "sluice",
       ssl: options.tls === null ? undefined : { ca: options.tls.ca },
       sasl: options.sasl === null ? undefined : { ...options.sasl } as KafkaConfig["sasl"],
       connectionTimeout: CONNECT_MS,
       authenticationTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS,
-      retry: RETRY,
+      retry,
       socketFactory: this.#sockets.factory,
       logLevel: logLevel.DEBUG,
       logCreator: clientLog,
@@ -63,7 +72,7 @@ export class Client {
       heartbeatInterval: HEARTBEAT_MS,
       metadataMaxAge: METADATA_AGE_MS,
       allowAutoTopicCreation: false,
-      retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
+      retry: { ...retry, restartOnFailure: () => Promise.resolve(false) },
       partitionAssigners: [(given) => {
         cluster = given.cluster;
         return PartitionAssigners.roundRobin(given);
@@ -78,10 +87,19 @@ export class Client {
     const disconnected = this.consumer.disconnect().catch((error) =>
       log.debug("disconnecting from Kafka failed: {error}", { error: String(error) })
     );
-    const limit = setTimeout(() => this.#sockets.cut(), GRACE_MS);
+    const limit = setTimeout(() => this.cut(), GRACE_MS);
     await disconnected;
-    this.#sockets.cut();
+    this.cut();
     clearTimeout(limit);
     await running;
+  }
+
+  get isCut(): boolean {
+    return this.#sockets.isCut;
+  }
+
+  /** Ends all connections now: whatever waits for an answer is rejected. */
+  cut(): void {
+    this.#sockets.cut();
   }
 }

@@ -1,10 +1,12 @@
 /** Talks to a Kafka cluster by kafkajs: see `Cluster` in feed.ts. */
 import type { Cluster as LowCluster } from "kafkajs";
-import { Client } from "./client.ts";
+import { Fault } from "../../errors.ts";
+import { ASKING_RETRIES, Client } from "./client.ts";
 import { toFault } from "./fault.ts";
 import type { Cluster, ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
-import { checkGroup, checkStart, describeCluster, topicOffsets } from "./offsets.ts";
+import { checkGroup, describeCluster, topicOffsets } from "./offsets.ts";
 import { Reader } from "./reader.ts";
+import { confirmStart } from "./start.ts";
 
 /** A cluster. Nothing is connected yet, and each call but `read` has a connection of its own: so
  * neither a topic that was deleted nor a broker that restarted is left behind in kafkajs's memory. */
@@ -13,8 +15,10 @@ export function connectCluster(options: ClusterOptions): Cluster {
 }
 
 class KafkaCluster implements Cluster {
-  readonly #clients = new Set<Client>();
+  /** Of calls that wait for their answer. */
+  readonly #asking = new Map<Client, Promise<unknown>>();
   readonly #readers = new Set<Reader>();
+  #isClosed = false;
 
   constructor(private readonly options: ClusterOptions) {}
 
@@ -31,12 +35,11 @@ class KafkaCluster implements Cluster {
   }
 
   async read(start: StartOffsets): Promise<Feeds> {
-    const offsets = await this.offsets([...start.keys()]);
-    checkStart(start, offsets);
+    const offsets = await confirmStart(this, start);
     const { group } = this.options;
     await this.#ask(`joining the group ${group}`, (cluster) => checkGroup(cluster, group));
     const reader: Reader = new Reader(this.options, start, offsets, {
-      ask: (topics) => this.offsets(topics),
+      confirm: async (position) => void await confirmStart(this, position),
       closed: () => this.#readers.delete(reader),
     });
     this.#readers.add(reader);
@@ -45,20 +48,43 @@ class KafkaCluster implements Cluster {
   }
 
   async close(): Promise<void> {
-    const closing = [...this.#clients, ...this.#readers].map((one) => one.close());
-    await Promise.all(closing);
+    this.#isClosed = true;
+    for (const client of this.#asking.keys()) client.cut();
+    await Promise.all([...this.#readers].map((reader) => reader.close()));
+    await Promise.allSettled(this.#asking.values());
   }
 
   async #ask<T>(doing: string, ask: (cluster: LowCluster) => Promise<T>): Promise<T> {
-    const client = new Client(this.options);
-    this.#clients.add(client);
+    if (this.#isClosed) throw closedFault(doing);
+    const client = new Client(this.options, ASKING_RETRIES);
+    const answer = this.#answer(client, doing, ask);
+    this.#asking.set(client, answer);
+    try {
+      return await answer;
+    } finally {
+      this.#asking.delete(client);
+    }
+  }
+
+  async #answer<T>(
+    client: Client,
+    doing: string,
+    ask: (cluster: LowCluster) => Promise<T>,
+  ): Promise<T> {
     try {
       return await ask(client.cluster);
     } catch (error) {
+      if (client.isCut) throw closedFault(doing);
       throw toFault(error, { where: this.options.brokers.join(","), doing });
     } finally {
       await client.close();
-      this.#clients.delete(client);
     }
   }
+}
+
+function closedFault(doing: string): Fault {
+  return new Fault("connection", {
+    what: `Sluice closed its connection to Kafka while ${doing}`,
+    todo: "Nothing: it was asked to.",
+  });
 }

@@ -21,7 +21,7 @@ const SNAPPY_HEADER_BYTES = SNAPPY_MAGIC.length + 8;
 export function addCodecs(): void {
   CompressionCodecs[CompressionTypes.Snappy] = codec((bytes) => unsnappy(bytes));
   CompressionCodecs[CompressionTypes.LZ4] = codec((bytes) => unlz4(bytes));
-  CompressionCodecs[CompressionTypes.ZSTD] = codec((bytes) => unzstd(bytes));
+  CompressionCodecs[CompressionTypes.ZSTD] = codec((bytes) => decodeZstd(bytes));
 }
 
 /** Snappy, framed or raw. Throws on damaged bytes. */
@@ -42,6 +42,13 @@ export function unsnappy(bytes: Buffer): Buffer {
 export function unlz4(bytes: Buffer): Buffer {
   const { buffer, byteOffset, byteLength } = lz4Decompress(bytes);
   return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Zstandard frames. Deno's decoder takes the end of its input for the end of a frame. */
+async function decodeZstd(bytes: Buffer): Promise<Buffer> {
+  const result = await unzstd(bytes);
+  if (result.length === 0) throw new Error("a zstd frame is cut off");
+  return result;
 }
 
 function codec(decompress: (bytes: Buffer) => Buffer | Promise<Buffer>) {

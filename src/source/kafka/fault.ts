@@ -20,6 +20,12 @@ interface Row {
   readonly todo: string;
 }
 
+/** What reading records throws: our codecs, a buffer that ends early, kafkajs itself. */
+const UNDECODABLE = /^(CodecError|RangeError|KafkaJSInvalid\w+|KafkaJSPartialMessageError)$/;
+
+const CONSOLE = "Look at the topic with Kafka's own kafka-console-consumer: if it reads the " +
+  "records, please report this.";
+
 const RETRIED = "Sluice goes on trying.";
 
 /** The first row that fits wins; a row fits when all its patterns do. */
@@ -110,11 +116,10 @@ const ROWS: readonly Row[] = [
     todo: RETRIED,
   },
   {
-    name: /^CodecError$/,
+    name: UNDECODABLE,
     kind: "protocol",
-    what: "a batch of records can't be decompressed",
-    todo: "Look at the topic with Kafka's own kafka-console-consumer: if it reads the batch, " +
-      "please report this.",
+    what: "an answer of a broker can't be decoded",
+    todo: CONSOLE,
   },
   {
     name: /^KafkaJS(NotImplemented|ServerDoesNotSupportApiKey|UnsupportedMagicByteInMessageSet)$/,
@@ -196,7 +201,8 @@ const ROWS: readonly Row[] = [
 
 /** Any error of kafkajs as a `Fault`; a `Fault` stays what it is, the unknown is a `bug`. */
 export function toFault(error: unknown, context: FaultContext): Fault {
-  if (error instanceof Fault) return error;
+  const inner = innermost(error);
+  if (inner instanceof Fault) return inner;
   const { name, code, message, isRetriable } = partsOf(error);
   const names = isRetriable ? [name, `${name} retriable`] : [name];
   const row = ROWS.find((candidate) =>
@@ -216,10 +222,25 @@ export function codeOf(error: unknown): string {
   return partsOf(error).code;
 }
 
-/** kafkajs wraps what it gave up on: the innermost error says what was wrong. */
+/** Whether what a broker has sent could not be made records of. */
+export function isUndecodable(error: unknown): boolean {
+  return UNDECODABLE.test(partsOf(error).name);
+}
+
+/** The fault for records that can't be decoded, which are `where`. */
+export function undecodable(where: string, error: unknown): Fault {
+  const { name, message } = partsOf(error);
+  return new Fault("protocol", {
+    what: name === "CodecError"
+      ? "a batch of records can't be decompressed"
+      : "a batch of records can't be decoded",
+    received: `${where}: ${message}`,
+    todo: CONSOLE,
+  }, { cause: error });
+}
+
 function partsOf(error: unknown) {
-  let inner = error;
-  while (/^KafkaJS/.test(nameOf(inner)) && causeOf(inner) instanceof Error) inner = causeOf(inner);
+  const inner = innermost(error);
   const given = (inner ?? {}) as Record<string, unknown>;
   const text = (field: string) => typeof given[field] === "string" ? given[field] as string : "";
   return {
@@ -228,6 +249,13 @@ function partsOf(error: unknown) {
     message: text("message") || String(inner),
     isRetriable: given.retriable === true,
   };
+}
+
+/** kafkajs wraps what it gave up on: the innermost error says what was wrong. */
+function innermost(error: unknown): unknown {
+  let inner = error;
+  while (/^KafkaJS/.test(nameOf(inner)) && causeOf(inner) instanceof Error) inner = causeOf(inner);
+  return inner;
 }
 
 function nameOf(error: unknown): string {

@@ -8,6 +8,7 @@
  */
 import type { Broker, Cluster } from "kafkajs";
 import { Fault } from "../../errors.ts";
+import { isUndecodable, undecodable } from "./fault.ts";
 import type { Partition } from "./partition.ts";
 import type { Fetched } from "./records.ts";
 import { Room } from "./room.ts";
@@ -25,9 +26,9 @@ interface FetchAnswer {
 
 const NOTHING: FetchAnswer = { responses: [] };
 
-/** How long a broker waits for a first record. When partitions are held back it is short, since
- * they may be wanted at any time. */
-const IDLE_MS = 500;
+/** How long a broker waits for a first record, which is what an idle reading costs: each question
+ * names all partitions. When some are held back it is short, since they may be wanted at any time. */
+const IDLE_MS = 1000;
 const HOLDING_BACK_MS = 50;
 
 /** Who is told. */
@@ -36,13 +37,17 @@ export interface FetchListener {
   changed(): void;
   /** The broker no longer has the partition's next record. */
   lost(partition: Partition): void;
+  /** What was fetched can't be decoded, now or ever. */
+  failed(error: unknown): void;
 }
 
 /** See the top of this file. */
 export class Fetcher {
   readonly room: Room;
   readonly #hooked = new WeakSet<Broker>();
-  readonly #freed = new Signal();
+  /** Fetches that wait until they may begin: one for each broker at most. */
+  readonly #waiting = new Set<Signal>();
+  #bufferedBytes = 0;
   #brokers = 1;
   #isEnded = false;
 
@@ -70,58 +75,66 @@ export class Fetcher {
       }
       return broker;
     };
+    // A lost broker is taken from kafkajs's list, and with an empty list it gives up at once. With
+    // the broker still there it connects anew, and goes on as the member that it was.
+    const list = cluster.getNodeIds.bind(cluster);
+    let known: number[] = [];
+    cluster.getNodeIds = () => {
+      const now = list();
+      if (now.length > 0) known = now;
+      return known;
+    };
   }
 
-  /** Memory was let go of. */
-  freed(): void {
-    this.#freed.give();
+  /** What a partition has buffered has grown by so much; 0: more is wanted of it. */
+  buffered(bytes: number): void {
+    this.#bufferedBytes += bytes;
+    if (bytes <= 0) { for (const waiting of this.#waiting) waiting.give(); }
   }
 
   /** Nothing is fetched from now on. */
   end(): void {
     this.#isEnded = true;
-    this.#freed.give();
+    for (const waiting of this.#waiting) waiting.give();
   }
 
   get bufferedBytes(): number {
-    let sum = 0;
-    for (const partitions of this.partitions.values()) {
-      for (const { bufferedBytes } of partitions) sum += bufferedBytes;
-    }
-    return sum;
+    return this.#bufferedBytes;
   }
 
   async #fetch(request: FetchRequest, send: Send): Promise<FetchAnswer> {
     const candidates = this.#candidates(request);
     const chosen = this.#isEnded ? [] : this.room.choose(candidates, this.bufferedBytes);
     if (chosen.length === 0) {
-      await this.#freed.wait(IDLE_MS);
+      const waiting = new Signal();
+      this.#waiting.add(waiting);
+      await waiting.wait(IDLE_MS);
+      this.#waiting.delete(waiting);
       return NOTHING;
     }
     const sizes = this.room.sizes(chosen, this.#brokers);
     const offsets = new Map(chosen.map((partition) => [partition, partition.fetchNext]));
-    let answer: FetchAnswer;
+    const asked = {
+      ...request,
+      maxWaitTime: chosen.length < candidates.length ? HOLDING_BACK_MS : IDLE_MS,
+      maxBytes: sizes.bytes,
+      topics: chosen.map(({ topic, partition, fetchNext }) => ({
+        topic,
+        partitions: [{
+          partition,
+          fetchOffset: String(fetchNext),
+          maxBytes: sizes.partitionBytes,
+        }],
+      })),
+    };
     try {
-      answer = await send({
-        ...request,
-        maxWaitTime: chosen.length < candidates.length ? HOLDING_BACK_MS : IDLE_MS,
-        maxBytes: sizes.bytes,
-        topics: chosen.map((partition) => ({
-          topic: partition.topic,
-          partitions: [{
-            partition: partition.partition,
-            fetchOffset: String(offsets.get(partition)),
-            maxBytes: sizes.partitionBytes,
-          }],
-        })),
-      });
+      this.#accept(await send(asked), offsets, sizes.bytes);
     } catch (error) {
       const lost = this.#lostBy(error, offsets);
-      if (lost === undefined) throw error;
-      this.listener.lost(lost);
-      return NOTHING;
+      if (lost !== undefined) this.listener.lost(lost);
+      else if (isUndecodable(error)) this.listener.failed(await blame(asked, send, error));
+      else throw error; // kafkajs knows what to do
     }
-    this.#accept(answer, offsets, sizes.bytes);
     return NOTHING;
   }
 
@@ -163,4 +176,18 @@ export class Fetcher {
     const known = this.partitions.get(topic)?.[partition];
     return known !== undefined && offsets.has(known) ? known : undefined;
   }
+}
+
+/** One partition's records spoil the whole answer: asks for each alone, to name it. */
+async function blame(request: FetchRequest, send: Send, error: unknown): Promise<unknown> {
+  for (const one of request.topics) {
+    try {
+      await send({ ...request, maxWaitTime: 0, topics: [one] });
+    } catch (again) {
+      if (!isUndecodable(again)) return again;
+      const [{ partition, fetchOffset }] = one.partitions;
+      return undecodable(`${one.topic}[${partition}], offset ${fetchOffset} or later`, again);
+    }
+  }
+  return error;
 }

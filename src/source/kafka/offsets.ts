@@ -1,8 +1,7 @@
 /** What the brokers say of topics: names, first and next offsets. */
 import type { Cluster } from "kafkajs";
-import { Fault } from "../../errors.ts";
 import { codeOf } from "./fault.ts";
-import type { StartOffsets, TopicOffsets } from "./feed.ts";
+import type { TopicOffsets } from "./feed.ts";
 
 type Metadata = Awaited<ReturnType<Cluster["metadata"]>>;
 
@@ -62,7 +61,9 @@ async function assertMissing(cluster: Cluster, topic: string): Promise<void> {
   try {
     await cluster.addTargetTopic(topic);
   } catch (error) {
-    if (codeOf(error) !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+    if (codeOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") return;
+    if (error instanceof Error) error.message += ` (topic ${topic})`;
+    throw error;
   }
 }
 
@@ -94,48 +95,4 @@ export async function checkGroup(cluster: Cluster, group: string): Promise<void>
     // That there is none yet passes: a new cluster makes its topic of groups at the first question.
     if ((error as { retriable?: boolean }).retriable !== true) throw error;
   }
-}
-
-/** A partition's position that the brokers can't go on from. */
-export function positionLost(
-  { topic, partition, next }: { topic: string; partition: number; next: number },
-  broker: { first: number; end: number } | undefined,
-): Fault {
-  const name = `${topic}[${partition}]`;
-  const what = broker === undefined
-    ? `partition ${name}, which we have read up to offset ${next}, is gone`
-    : next < broker.first
-    ? `retention has removed records of ${name} that we have not read`
-    : `${name} ends before our position: the topic was made again`;
-  return new Fault("position-lost", {
-    what,
-    received: broker === undefined
-      ? undefined
-      : `position ${next}, the broker has ${broker.first} to ${broker.end}`,
-    todo: "Take a new snapshot: `deno task serve --resnapshot`, and see that Kafka keeps the " +
-      "topics for longer than Sluice may be down.",
-  });
-}
-
-/** Throws a `position-lost` fault unless the brokers can give all that `start` asks for. */
-export function checkStart(start: StartOffsets, offsets: readonly TopicOffsets[]): void {
-  const known = new Map(offsets.map((one) => [one.topic, one.partitions]));
-  for (const [topic, positions] of start) {
-    const partitions = known.get(topic) ?? [];
-    positions.forEach((next, partition) => {
-      const broker = partitions[partition];
-      if (broker === undefined || next < broker.first || next > broker.end) {
-        throw positionLost({ topic, partition, next }, broker);
-      }
-    });
-    if (partitions.length > positions.length) throw morePartitions(topic, partitions.length);
-  }
-}
-
-/** A topic has got partitions that the reading has not begun with. */
-export function morePartitions(topic: string, count: number): Fault {
-  return new Fault("connection", {
-    what: `the topic ${topic} has more partitions than before: ${count}`,
-    todo: "Sluice reads it anew, with all of them.",
-  });
 }

@@ -18,20 +18,20 @@ export class Partition implements PartitionFeed {
   /** It was let go of, and nothing of it was fetched since. */
   wasLetGo = false;
 
-  /** `onFreed` is told when memory was let go of. */
+  /** `onBuffered` is told by how many bytes what is buffered has grown or shrunk, and 0 when more is
+   * wanted. */
   constructor(
     readonly topic: string,
     readonly partition: number,
     start: number,
-    private readonly onFreed: () => void,
+    private readonly onBuffered: (bytes: number) => void,
   ) {
     this.#fetchNext = start;
   }
 
   get head(): KafkaRecord | undefined {
     if (this.#chunks.length > 0) return this.#chunks[0].records[this.#at];
-    this.isWanted = true;
-    return undefined;
+    return this.#want();
   }
 
   peek(ahead: number): KafkaRecord | undefined {
@@ -40,8 +40,7 @@ export class Partition implements PartitionFeed {
       if (at < records.length) return records[at];
       at -= records.length;
     }
-    this.isWanted = true;
-    return undefined;
+    return this.#want();
   }
 
   take(): void {
@@ -50,7 +49,7 @@ export class Partition implements PartitionFeed {
     if (++this.#at < chunk.records.length) return;
     this.#chunks.shift();
     this.#at = 0;
-    this.#free(chunk.bytes);
+    this.#buffered(-chunk.bytes);
   }
 
   get next(): number {
@@ -76,7 +75,7 @@ export class Partition implements PartitionFeed {
     this.#chunks.length = 0;
     this.#at = 0;
     this.wasLetGo = true;
-    this.#free(this.#bufferedBytes);
+    this.#buffered(-this.#bufferedBytes);
   }
 
   /** The broker has told where the partition ends. Returns whether that is news. */
@@ -100,14 +99,20 @@ export class Partition implements PartitionFeed {
     this.#fetchNext = chunk.end;
     if (chunk.records.length === 0) return 0;
     this.#chunks.push(chunk);
-    this.#bufferedBytes += chunk.bytes;
+    this.#buffered(chunk.bytes);
     this.isWanted = false;
     this.wasLetGo = false;
     return chunk.bytes;
   }
 
-  #free(bytes: number): void {
-    this.#bufferedBytes -= bytes;
-    this.onFreed();
+  #want(): undefined {
+    if (this.isWanted) return;
+    this.isWanted = true;
+    this.onBuffered(0);
+  }
+
+  #buffered(bytes: number): void {
+    this.#bufferedBytes += bytes;
+    this.onBuffered(bytes);
   }
 }

@@ -1,21 +1,22 @@
 /** Reads topics as a member of a consumer group: see `Feeds` in feed.ts. */
 import { logger } from "../../log.ts";
-import type { Fault } from "../../errors.ts";
-import { Client } from "./client.ts";
+import { Fault } from "../../errors.ts";
+import { Client, READING_RETRIES } from "./client.ts";
 import { Committer } from "./committer.ts";
 import { codeOf, toFault } from "./fault.ts";
 import type { ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
 import { Fetcher } from "./fetcher.ts";
-import { checkStart, morePartitions, positionLost } from "./offsets.ts";
 import { Partition } from "./partition.ts";
 import { Signal } from "./signal.ts";
+import { morePartitions } from "./start.ts";
 
 const log = logger("source");
 
 /** Who began the reading. */
 export interface ReaderOwner {
-  /** Asks the brokers anew, by a connection of its own. */
-  ask(topics: readonly string[]): Promise<TopicOffsets[]>;
+  /** Asks the brokers, by a connection of its own, whether they can go on from there. Throws a
+   * `position-lost` fault when they can't. */
+  confirm(position: StartOffsets): Promise<void>;
   closed(): void;
 }
 
@@ -42,7 +43,7 @@ export class Reader implements Feeds {
       this.#partitions.set(
         topic,
         positions.map((next, partition) =>
-          new Partition(topic, partition, next, () => this.#fetcher.freed())
+          new Partition(topic, partition, next, (bytes) => this.#fetcher.buffered(bytes))
         ),
       );
     }
@@ -50,11 +51,12 @@ export class Reader implements Feeds {
     for (const { topic, partitions } of offsets) {
       partitions.forEach(({ end }, i) => this.#partitions.get(topic)?.[i]?.learnEnd(end));
     }
-    this.#client = new Client(options);
+    this.#client = new Client(options, READING_RETRIES);
     this.#committer = new Committer(this.#client.consumer);
     this.#fetcher = new Fetcher(this.#partitions, options.bufferedBytesMax, {
       changed: () => this.#changed.give(),
-      lost: (partition) => void this.#lost(partition),
+      lost: (partition) => this.#lost(partition),
+      failed: (error) => this.#fail(toFault(error, this.#context("reading"))),
     });
   }
 
@@ -66,7 +68,7 @@ export class Reader implements Feeds {
       this.#assign(payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      void this.#crashed(payload.error);
+      this.#crashed(payload.error);
     });
     this.#running = this.#run();
   }
@@ -108,6 +110,8 @@ export class Reader implements Feeds {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#fault ??= new Fault("connection", { what: "the reading was closed" });
+    this.#changed.give();
     this.#fetcher.end();
     await this.#client.close(Promise.all([this.#running, this.#committer.idle()]));
     this.owner.closed();
@@ -143,35 +147,34 @@ export class Reader implements Feeds {
   }
 
   /** kafkajs has given up. A topic that is not there may be gone, or only have no leader yet. */
-  async #crashed(error: unknown): Promise<void> {
-    this.#fetcher.end();
+  #crashed(error: unknown): void {
     const fault = toFault(error, this.#context("reading"));
-    if (codeOf(error) !== "UNKNOWN_TOPIC_OR_PARTITION") return this.#fail(fault);
+    if (codeOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") void this.#endWith(fault);
+    else this.#fail(fault);
+  }
+
+  /** The broker has said that it does not have a partition's next record. */
+  #lost({ topic, partition, fetchNext }: Partition): void {
+    void this.#endWith(
+      new Fault("connection", {
+        what: `a broker had no offset ${fetchNext} of ${topic}[${partition}], and has it now`,
+        todo: "Sluice reads on from there.",
+      }),
+    );
+  }
+
+  /** Ends the reading: by a `position-lost` fault if the brokers can't go on, else by `fault`. */
+  async #endWith(fault: Fault): Promise<void> {
+    this.#fetcher.end();
     const position = new Map([...this.#partitions].map(([topic, partitions]) => [
       topic,
-      partitions.map(({ next }) => next),
+      partitions.map(({ fetchNext }) => fetchNext),
     ]));
     try {
-      checkStart(position, await this.owner.ask([...position.keys()]));
+      await this.owner.confirm(position);
       this.#fail(fault);
     } catch (found) {
       this.#fail(toFault(found, this.#context("reading the topics' offsets")));
-    }
-  }
-
-  /** The broker no longer has a partition's next record: finds out what it has. */
-  async #lost(partition: Partition): Promise<void> {
-    this.#fetcher.end();
-    const position = {
-      topic: partition.topic,
-      partition: partition.partition,
-      next: partition.fetchNext,
-    };
-    try {
-      const [offsets] = await this.owner.ask([partition.topic]);
-      this.#fail(positionLost(position, offsets?.partitions[partition.partition]));
-    } catch (error) {
-      this.#fail(toFault(error, this.#context("reading a topic's offsets")));
     }
   }
 

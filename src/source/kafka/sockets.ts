@@ -28,6 +28,10 @@ export class Sockets {
     return socket;
   };
 
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** Ends all of them now, and refuses new ones. */
   cut(): void {
     this.#isCut = true;
