@@ -12,7 +12,7 @@ import { connect } from "../../src/source/postgres/connect.ts";
 import { Random } from "./random.ts";
 
 /** `mirror_a` and `mirror_b` hold the same after every commit. */
-export const TRAFFIC_TABLES = ["mirror_a", "mirror_b", "side", "large"];
+export const TRAFFIC_TABLES = ["mirror_a", "mirror_b", "side", "large", "settled"];
 
 /** PostgreSQL's code. A TRUNCATE between two writers can bring it about. */
 const DEADLOCK = "40P01";
