@@ -53,28 +53,41 @@ export class Landing implements AsyncDisposable {
     return new Landing(connection);
   }
 
-  /** Appends and merges all of a batch's rows of one table, and gives its change log. */
+  readonly #made = new Set<TableLayout>();
+
+  /** Appends and merges a batch's rows of one table, and gives what its change log gained. */
   async land(layout: TableLayout, batch: Batch): Promise<LandedRow[]> {
     const { connection } = this;
     const segment = batch.segments.get(layout);
-    if (segment === undefined) return [];
-    const run = async (statements: string[]) => {
-      for (const sql of statements) await connection.run(sql);
-    };
-    await run(["BEGIN", ...createTables(layout.table), createDelta(layout, "delta")]);
+    if (segment === undefined || segment.rows === 0) return [];
+    await connection.run("BEGIN");
+    if (!this.#made.has(layout)) await this.#run(createTables(layout.table));
+    this.#made.add(layout);
+    await connection.run(createDelta(layout, "delta"));
     await appendSegment(connection, "delta", batch, segment);
-    await run(applyDelta(segment, "delta"));
+    await this.#run(applyDelta(segment, "delta"));
     const columns = layout.table.columns.map(exact).join(", ");
     const reader = await connection.runAndReadAll(
-      `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)} ORDER BY _seq`,
+      `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)}
+        WHERE _seq IN (SELECT m_seq FROM delta) ORDER BY _seq`,
     );
     const rows = reader.getRowsJson().map(([op, seq, ...values]) => ({
       op: String(op),
       seq: Number(seq),
       values: values.map((value) => value === null ? null : String(value)),
     }));
-    await run([...dropTables(layout.table), "DROP TABLE delta", "COMMIT"]);
+    await connection.run("DROP TABLE delta");
+    await connection.run("COMMIT");
     return rows;
+  }
+
+  /** Forgets a table. */
+  async drop(layout: TableLayout): Promise<void> {
+    if (this.#made.delete(layout)) await this.#run(dropTables(layout.table));
+  }
+
+  async #run(statements: readonly string[]): Promise<void> {
+    for (const sql of statements) await this.connection.run(sql);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
