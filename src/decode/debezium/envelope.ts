@@ -65,12 +65,14 @@ export class Scanner {
         head.clear();
         this.#value(record.value, head, topic);
       }
+      head.valueView = this.#reader.view;
       if (head.op === null || head.op === "m" || head.op === "t") return undefined;
       part = "key";
       if (record.key === null) head.key.clear();
       else if (!this.#keyLikeBefore(record.key, head, topic)) {
         this.#key(record.key, head, topic);
       }
+      head.keyView = this.#reader.view;
       head.keyChange = null;
       if (head.op === "d" && NEW_KEY_HEADER in record.headers) head.keyChange = "old";
       if (head.op === "c" && OLD_KEY_HEADER in record.headers) head.keyChange = "new";

@@ -85,8 +85,21 @@ export class Skeleton {
       head.after.clear();
       if (!this.#hasTime) head.at(0);
     }
+    const { bytes, view, base, end } = reader;
+    const { starts, words, firstWords } = literals;
     for (let i = 0; i < slots.length; i++) {
-      if (!literals.pass(i, reader)) return false;
+      const { at } = reader;
+      const length = starts[i + 1] - starts[i];
+      if (length >= 8) { // as Literals.pass does, here without a call
+        if (at + length > end) return false;
+        const last = base + at + length - 8;
+        let word = firstWords[i];
+        for (let k = base + at; k < last; k += 8) {
+          if (view.getFloat64(k, true) !== words[word++]) return false;
+        }
+        if (view.getFloat64(last, true) !== words[word]) return false;
+        reader.at = at + length;
+      } else if (!literals.pass(i, reader)) return false;
       switch (slots[i]) {
         case Slot.number:
           if (!reader.passDigits()) return false;
@@ -106,7 +119,7 @@ export class Skeleton {
           if (head.lsn < 0) return false;
           break;
         case Slot.op: {
-          const op = opOf(reader.bytes[reader.at]);
+          const op = opOf(bytes[reader.at]);
           if (op === null) return false;
           head.op = op;
           reader.at++;
