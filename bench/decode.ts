@@ -12,7 +12,7 @@ import type {
   KafkaRecord,
 } from "../src/decode/decoder.ts";
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
-import { appendSegment } from "../src/sink/warehouse/append.ts";
+import { Appender } from "../src/sink/warehouse/append.ts";
 import { createDelta } from "../src/sink/warehouse/merge.ts";
 import { makeEvents, TABLE } from "./decode_events.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -54,7 +54,9 @@ class Path {
   async flush(): Promise<void> {
     const segment = this.batch.segments.get(this.layout);
     if (segment !== undefined && this.connection !== undefined) {
-      await appendSegment(this.connection, "delta", this.batch, segment);
+      const sources = segment.layout.columns.map((_, i) => i);
+      const delta = { catalog: "temp", schema: "main", name: "delta", sources };
+      await new Appender(this.connection).append(delta, this.batch, segment);
     }
     this.batch.discard();
     this.batch.become("filling");

@@ -4,6 +4,7 @@
  */
 import type { Batch, Op, RowHead } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
+import type { DeadLetter } from "../batch/dead_letter.ts";
 import type { Table } from "../catalog/catalog.ts";
 import type { Fault } from "../errors.ts";
 import type { Lsn } from "../source/position.ts";
@@ -30,14 +31,17 @@ export type Stop =
   | { readonly kind: "evolve"; readonly table: Table; adopt(layout: TableLayout): void }
   /** Whether the next rows were applied before is for the sink to say: see {@linkcode Recall}. */
   | { readonly kind: "recall"; readonly recall: Recall }
-  /** The next record can't be decoded; nothing of it is in the batch. With a `letter` it may be
-   * passed over: `skip` does, and the letter must be kept with what the batch holds. */
+  /** Which of these source transactions have a change that was written as a number (`_seq`) below
+   * `before` is for it too. */
   | {
-    readonly kind: "fault";
-    readonly fault: Fault;
-    readonly letter?: DeadLetter;
-    skip?(): void;
-  };
+    readonly kind: "ask";
+    readonly txs: readonly number[];
+    readonly before: number;
+    answer(applied: ReadonlySet<number>): void;
+  }
+  /** The next record can't be decoded; nothing of it is in the batch. With `setAside` it may be
+   * passed over: that moves past it, and what it returns must be kept with what the batch holds. */
+  | { readonly kind: "fault"; readonly fault: Fault; setAside?(): DeadLetter };
 
 /**
  * Rows that may have been applied before, in a run that no longer is in memory. `fill` writes them
@@ -47,23 +51,6 @@ export type Stop =
 export interface Recall {
   fill(batch: Batch): void;
   answer(originals: readonly number[]): void;
-}
-
-/** A record that could not be decoded or applied, as it came, with the reason. */
-export interface DeadLetter {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** ms since 1970. */
-  readonly timestampMs: number;
-  /** As far as the record says it: `schema.table`. */
-  readonly table: string | null;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  /** The fault's kind and its whole text. */
-  readonly kind: string;
-  readonly reason: string;
 }
 
 /** Decodes a stream of changes. */
@@ -147,6 +134,9 @@ export interface TransactionMark {
   readonly status: "BEGIN" | "END";
   /** As {@linkcode ChangeHead.transaction}. */
   readonly id: string;
+  /** What stands behind the colon: of a BEGIN, an LSN before all of its rows; of an END, that of the
+   * commit's end. 0: there is none. */
+  readonly lsn: Lsn;
   /** At the END: how many changes of each `schema.table`. */
   readonly counts: ReadonlyMap<string, number> | null;
 }
@@ -176,6 +166,8 @@ export interface DebeziumCodec {
 export interface DebeziumRows {
   /** Writes the record's row as number `seq`, whole or not at all: `full` or `fault` when not. */
   decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
+  /** Writes only the key's columns, and NULL into the others, for {@linkcode Recall}. */
+  decodeKey(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
   /** A change of key: writes the `d` of the old key as `seq` and the `c` of the new one as
    * `seq + 1`, both or none. Values that `c` leaves out as unchanged are found under the old key. */
   decodeKeyChange(

@@ -29,8 +29,11 @@ export interface PartitionPosition {
 
 /** A full snapshot of Debezium's, as far as its records were applied. */
 export interface KafkaSnapshot {
-  /** `waiting`: no record of it was seen. `reading`: its first was, its last was not. */
-  readonly phase: "waiting" | "reading" | "done";
+  /** `waiting`: no record of it was seen. `reading`: one was. `ending`: its last was, and other
+   * partitions may not be read as far yet. */
+  readonly phase: "waiting" | "reading" | "ending" | "done";
+  /** At which it was taken; 0 before that is known. */
+  readonly lsn: Lsn;
   /** It was begun again after rows had been applied: what was deleted at the source before it has
    * no event. When it began (ms since 1970), and where, by topic and partition. Null: it was not,
    * or the operator has accepted it. */
@@ -51,7 +54,7 @@ export interface KafkaPosition {
   /** By topic; an array's index is the partition. */
   readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;
   readonly snapshot: KafkaSnapshot;
-  /** The greatest LSN of any row applied. */
+  /** The greatest LSN of any row or commit applied. */
   readonly lsn: number;
 }
 

@@ -110,6 +110,27 @@ export class Plan {
     this.column = -1;
   }
 
+  /** Plans a row of which only the key's columns are written. Throws as {@linkcode make} does. */
+  makeKey(record: KafkaRecord, head: DebeziumHead): void {
+    const { columns } = this;
+    this.column = -1;
+    this.hasUnchanged = false;
+    this.#scratchUsed = 0;
+    this.sources[From.key] = record.key ?? NONE;
+    this.readers[From.key] = columns.keyReaders(head.keySchema);
+    const inKey = columns.placesInKey(head.key.shape);
+    this.bytes = record.key?.length ?? 0;
+    for (let i = 0; i < inKey.length; i++) {
+      this.column = i;
+      this.from[i] = From.null;
+      if (inKey[i] < 0) continue;
+      this.#take(i, From.key, head.key, inKey[i]);
+      const reader = this.readers[From.key][i];
+      if (reader !== undefined && reader.isRendered) this.#render(i, reader);
+    }
+    this.column = -1;
+  }
+
   /** Whether `before` is the row as it was. */
   #isRow(source: Uint8Array, head: DebeziumHead): boolean {
     const { before } = head;

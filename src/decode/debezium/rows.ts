@@ -71,6 +71,28 @@ export class TableRows implements DebeziumRows {
     return undefined;
   }
 
+  decodeKey(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined {
+    const own = head as DebeziumHead;
+    const plan = this.#plan;
+    try {
+      if (own.op === "t") plan.bytes = 0;
+      else plan.makeKey(record, own);
+    } catch (error) {
+      return this.#fault(error, record, own, plan.column);
+    }
+    if (!this.#makeRoom(batch, 1, plan.bytes)) return FULL;
+    const mark = batch.mark;
+    try {
+      if (own.op === "t") batch.putNullRow(this.layout);
+      else this.#write(plan, batch);
+    } catch (error) {
+      batch.abandonRow(this.layout, mark);
+      return this.#fault(error, record, own, plan.column);
+    }
+    batch.endRow(this.layout, own.op as Op, seq, own);
+    return undefined;
+  }
+
   decodeKeyChange(
     old: KafkaRecord,
     oldHead: ChangeHead,

@@ -57,8 +57,13 @@ export class TransactionScanner {
     }
     const status = text(bytes, mark, "status");
     if (status !== "BEGIN" && status !== "END") throw new Malformed(`the status ${status}`);
-    const id = text(bytes, mark, "id").replace(/:.*$/s, ""); // see transactionEnd
-    return { status, id, counts: this.#counts(bytes, mark) };
+    const [id, lsn] = text(bytes, mark, "id").split(":"); // see transactionEnd
+    return {
+      status,
+      id,
+      lsn: /^\d{1,15}$/.test(lsn ?? "") ? Number(lsn) : 0,
+      counts: this.#counts(bytes, mark),
+    };
   }
 
   #counts(bytes: Uint8Array, mark: Fields): ReadonlyMap<string, number> | null {

@@ -24,9 +24,11 @@ export interface PartitionFeed {
   take(): void;
   /** Offset of the next record to be given: past the last one taken, and what compaction removed. */
   readonly next: number;
-  /** The partition's end (its high watermark) as the broker last told; −1 before that. */
+  /** The partition's end as the broker last told: the last stable offset, which is the high
+   * watermark unless a producer's transaction is open. Known from the start. */
   readonly end: number;
-  /** Bytes fetched and not taken. */
+  /** Bytes fetched and not taken, with what V8 needs for the records. It falls when the last record
+   * of a fetch is taken. */
   readonly bufferedBytes: number;
   /** Whether it is assigned to us now. */
   readonly isOurs: boolean;
@@ -41,12 +43,16 @@ export type StartOffsets = ReadonlyMap<string, readonly number[]>;
 export interface Feeds {
   readonly all: readonly PartitionFeed[];
   /** Resolves when something has changed since the last call resolved: records, the assignment, an
-   * end offset. Rejects with what ended the reading: `connection` (to be tried again), `setup`
-   * (authentication, authorization), `position-lost` (retention has removed the next record, or
-   * the topic was made again). */
+   * end offset. Rejects, from then on, with what ended the reading: `connection` (to be tried again),
+   * `setup` (authentication, authorization), `position-lost` (retention has removed the next record,
+   * or the topic is gone or was made again), `protocol` (records that can't be decoded). A topic that
+   * has got more partitions is a `connection` fault: it is read anew with all of them. */
   changed(): Promise<void>;
   /** Bytes fetched and not taken, of all partitions. */
   readonly bufferedBytes: number;
+  /** When so much is buffered, nothing more is fetched: whoever misses a record then lets another
+   * partition go. (It is fetched all the same when all that is buffered is of partitions of which
+   * more was peeked for.) Less than the options' limit by what may be under way. */
   readonly bufferedBytesMax: number;
   /** Tells the group how far everything is durable. A hint: it never throws, a failure is logged. */
   commit(next: StartOffsets): void;
@@ -67,9 +73,17 @@ export interface Cluster {
   topics(): Promise<string[]>;
   /** Offsets of these topics; a topic that is missing is left out. */
   offsets(topics: readonly string[]): Promise<TopicOffsets[]>;
-  /** Joins the group and begins to read. Every partition of these topics must have a start. */
+  /** Begins to join the group and to read. Every partition of these topics must have a start.
+   * Throws a `position-lost` fault for a start that the brokers can't go on from. */
   read(start: StartOffsets): Promise<Feeds>;
   close(): Promise<void>;
+}
+
+/** How to log in. */
+export interface SaslOptions {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
 }
 
 /** How to reach a cluster. */
@@ -78,12 +92,7 @@ export interface ClusterOptions {
   readonly brokers: readonly string[];
   readonly group: string;
   readonly tls: { readonly ca?: string } | null;
-  readonly sasl: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  } | null;
+  readonly sasl: SaslOptions | null;
   /** The most bytes to have fetched and not taken: the `network` area of the budget. */
   readonly bufferedBytesMax: number;
 }
-
