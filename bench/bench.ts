@@ -4,6 +4,7 @@
  */
 import { Fault } from "../src/errors.ts";
 import { benchLatency } from "./latency.ts";
+import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -16,6 +17,7 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
+  memory     what is hard on memory, and the RSS that it takes
 
   --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
   --rate N       latency: changes a second (default 2000)
@@ -26,6 +28,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   snapshot: benchSnapshot,
   stream: benchStream,
   latency: benchLatency,
+  memory: benchMemory,
 };
 
 async function main(args: string[]): Promise<number> {
