@@ -23,6 +23,9 @@ export class DebeziumHead implements ChangeHead {
   /** In `record.value`. */
   readonly before = new Fields();
   readonly after = new Fields();
+  /** Over the whole memory that the record's value and key lie in. */
+  valueView: DataView = new DataView(new ArrayBuffer(0));
+  keyView: DataView = this.valueView;
   /** Null: without a schema. */
   keySchema: SchemaBlock | null = null;
   valueSchema: SchemaBlock | null = null;
