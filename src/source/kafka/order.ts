@@ -22,7 +22,7 @@ import {
   type Stop,
 } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
-import type { KafkaPosition, PartitionPosition } from "../position.ts";
+import type { KafkaPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
 import { Lane } from "./lane.ts";
 import { letterOf } from "./letter.ts";
@@ -30,6 +30,7 @@ import { Marks } from "./marks.ts";
 import { Attempts } from "./attempts.ts";
 import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
 import { Patience } from "./patience.ts";
+import { reached } from "./reached.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
@@ -165,24 +166,21 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. */
+  /** How far everything was taken, between transactions; of what is not read (yet), as it began. */
   get position(): KafkaPosition {
-    const topics: Record<string, PartitionPosition[]> = {};
-    const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
-      (topics[topic] ??= [])[partition] = { next, lsn };
-    };
-    for (const lane of this.#lanes) put(lane.feed, lane.lsnMax);
-    for (const feed of this.#others) put(feed, 0);
-    if (this.#marks.feed !== undefined) put(this.#marks.feed, 0);
-    const { clusterId, prefix } = this.options.position;
-    const snapshot = this.snapshot.state;
-    return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: this.#lsn };
+    const { position } = this.options;
+    const topics = reached(position.topics, this.#lanes, this.#withoutRows);
+    return { ...position, topics, snapshot: this.snapshot.state, lsn: this.#lsn };
   }
 
   /** Next offsets of all partitions, added up. */
   get taken(): number {
-    const sum = this.#lanes.reduce((sum, { feed }) => sum + feed.next, this.#marks.feed?.next ?? 0);
-    return this.#others.reduce((all, { next }) => all + next, sum);
+    const feeds = [...this.#lanes.map(({ feed }) => feed), ...this.#withoutRows];
+    return feeds.reduce((sum, { next }) => sum + next, 0);
+  }
+
+  get #withoutRows(): PartitionFeed[] {
+    return this.#marks.feed === undefined ? this.#others : [...this.#others, this.#marks.feed];
   }
 
   /** The transaction that has ended and lacks changes, as a sentence; null: there is none. */

@@ -178,8 +178,9 @@ export class KafkaStream implements ChangeStream {
     const { order, cluster } = this.parts;
     this.#isRebinding = true;
     this.#found = undefined;
-    await this.#feeds?.close();
-    this.#feeds = undefined;
+    const closing = this.#feeds;
+    this.#feeds = undefined; // its end is no failure
+    await closing?.close();
     const { topics } = order.position;
     const start = new Map(found.map(({ topic, partitions }) => [
       topic,
@@ -250,7 +251,7 @@ export class KafkaStream implements ChangeStream {
     const fresh = offsets.filter(({ topic, partitions }) =>
       partitions.length > (this.#known.get(topic) ?? 0)
     );
-    if (fresh.length === 0) return;
+    if (fresh.length === 0 || this.#found !== undefined) return;
     log.info("reads {count} more topics or partitions: {topics}", {
       count: fresh.length,
       topics: fresh.map(({ topic }) => topic).join(", "),
