@@ -7,7 +7,7 @@ import { kafkaClient, readTopics, type TopicRecord, topicsOf } from "./topics.ts
 const QUIET_MS = 2000;
 
 /** More would be a hang. */
-const ROUNDS_MAX = 40;
+const ROUNDS_MAX = 20;
 
 /**
  * A row of the table `settled` is committed and waited for, and then until nothing comes any more.
@@ -30,7 +30,9 @@ export async function settledTopics(
     if (before !== await ends(brokers, topics)) continue;
     return await readTopics(brokers, topics);
   }
-  throw new Error(`${database.name}'s connector does not come to rest`);
+  throw new Error(
+    `${database.name}'s connector does not come to rest: ${await connector.statusText()}`,
+  );
 }
 
 async function dataTopics(brokers: string, prefix: string): Promise<string[]> {

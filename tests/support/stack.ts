@@ -188,6 +188,11 @@ export class Connector {
     await this.#rest(`${this.name}/restart?includeTasks=true&onlyFailed=true`, "POST");
   }
 
+  /** What Connect says of it, for a message. */
+  async statusText(): Promise<string> {
+    return JSON.stringify(await this.#status());
+  }
+
   async #status(): Promise<{ tasks?: { state: string; trace: string }[] } | undefined> {
     const response = await this.#fetch(`${this.name}/status`);
     if (response?.ok) return await response.json();
