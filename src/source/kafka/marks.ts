@@ -18,6 +18,8 @@ export interface MarksOptions {
   isOurs(table: string): boolean;
   /** A mark was taken. `lsn`: up to where the source's log is known by it. */
   taken(lsn: Lsn): void;
+  /** ms since 1970. */
+  now(): number;
 }
 
 /** See the top of this file. */
@@ -35,14 +37,14 @@ export class Marks {
     nextSeq: number,
     committedSeq: number,
   ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
-    const { transactions, isOurs, taken } = this.options;
+    const { transactions, isOurs, taken, now } = this.options;
     const { feed } = this;
     while (feed?.head !== undefined && transactions.wantsMark(isOurs)) {
       const mark = this.#scan(feed.head);
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
       if (mark !== null) {
         if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
-        transactions.mark(mark, nextSeq);
+        transactions.mark(mark, nextSeq, now());
       }
       feed.take();
       taken(mark?.lsn ?? 0);

@@ -98,10 +98,12 @@ export class Order {
       transactions,
       lsnAtStart: position.lsn,
       isOurs,
+      now: options.now,
       taken: (lsn) => {
         this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
+        this.#patience.moved();
       },
     });
     this.#patience = new Patience({
@@ -201,7 +203,7 @@ export class Order {
       this.#taken = 0;
       return END;
     }
-    if (this.#isStuck) {
+    if (this.#isStuck || this.#patience.isOver) {
       const stop = this.#patience.isDue ? this.#patience.look() : END;
       this.#isStuck = stop === END; // an answer, or giving up, lets things move again
       return stop;
@@ -361,8 +363,10 @@ export class Order {
   }
 
   #pass(lane: Lane): undefined {
+    const { op } = lane.head;
     lane.take();
     this.#moved();
+    if (op !== null && op !== "m" && op !== "r") this.#patience.moved();
     return undefined;
   }
 
@@ -374,7 +378,6 @@ export class Order {
   #moved(): void {
     this.#taken++;
     this.#isStuck = false;
-    this.#patience.moved();
   }
 
   /** Whether a table's changes come to us: others' are not waited for. */

@@ -26,6 +26,9 @@ export class OpenTransaction {
   readonly came = new Map<string, number>();
   /** A row of it had been applied before it was opened: it was applied whole, and comes again. */
   wasApplied = false;
+  /** Since when (ms since 1970) another one has ended that began later, which the connector writes
+   * only after this one's END, unless it goes back to this one once more. Null: none has. */
+  overtakenAtMs: number | null = null;
 
   /** `firstSeq`: the number that its first row would get. */
   constructor(readonly id: string, readonly firstSeq: number) {}
@@ -82,23 +85,37 @@ export class Transactions {
     return this.#open.size === 0 || [...this.#open.values()].some((each) => !each.isWhole(isOurs));
   }
 
-  /** Takes a mark of the transaction topic. */
-  mark({ id, status, counts }: TransactionMark, nextSeq: number): void {
+  /** The one that others have overtaken, if there is one. */
+  get overtaken(): OpenTransaction | undefined {
+    for (const each of this.#open.values()) if (each.overtakenAtMs !== null) return each;
+    return undefined;
+  }
+
+  /** Takes a mark of the transaction topic. `nextSeq`: the number that the next row gets; `nowMs`
+   * since 1970. */
+  mark({ id, status, counts }: TransactionMark, nextSeq: number, nowMs: number): void {
     if (this.isDone(id)) return;
     let transaction = this.#open.get(id);
     if (transaction === undefined) {
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
     }
-    if (status === "END") transaction.counts = counts ?? new Map();
+    transaction.overtakenAtMs = null;
+    if (status === "BEGIN") return;
+    transaction.counts = counts ?? new Map();
+    for (const each of this.#open.values()) {
+      if (each.counts === null && !each.wasApplied) each.overtakenAtMs ??= nowMs;
+    }
   }
 
-  /** Ends all that are open, if all are whole. False: some are not. */
+  /** Ends those that are whole. False: some are not. */
   endIfWhole(isOurs: (table: string) => boolean): boolean {
-    for (const each of this.#open.values()) if (!each.isWhole(isOurs)) return false;
-    for (const id of this.#open.keys()) this.#remember(id);
-    this.#open.clear();
-    return true;
+    for (const each of this.#open.values()) {
+      if (!each.isWhole(isOurs)) continue;
+      this.#open.delete(each.id);
+      this.#remember(each.id);
+    }
+    return this.#open.size === 0;
   }
 
   /** Notes that one was applied, before a restart. */
