@@ -327,7 +327,7 @@ export class Order {
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
       while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
-      if (head.op === "r") this.snapshot.row(head, name, feed.topic, feed.partition, feed.next);
+      if (head.op === "r") this.snapshot.row(head, name, feed.head!);
       else this.snapshot.streaming();
       lane.remember(this.#nextSeq++);
       this.#lsn = Math.max(this.#lsn, head.lsn);

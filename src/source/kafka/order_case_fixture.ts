@@ -24,7 +24,7 @@ export interface Written {
 
 /** See the top of this file. The prefix is `p`. */
 export class Case {
-  readonly sink = new TestSink();
+  sink = new TestSink();
   readonly feeds: TestFeed[] = [];
   nowMs = 1_000_000;
   order!: Order;
@@ -129,6 +129,26 @@ export class Case {
     });
     this.feeds.splice(0, this.feeds.length, ...bound);
     this.order.bind(this.feeds);
+  }
+
+  /** What `beginning` asks a cluster. */
+  get cluster() {
+    const topics = [...new Set([...this.#records.values()].map(([{ topic }]) => topic))];
+    const since = (ms: number) =>
+      topics.map((topic): [string, number[]] => {
+        const partitions = [...this.#records.values()].filter(([each]) => each.topic === topic);
+        return [
+          topic,
+          partitions.map((records) => {
+            const found = records.findIndex(({ timestampMs }) => timestampMs >= ms);
+            return found < 0 ? records.length : found;
+          }),
+        ];
+      });
+    return {
+      topics: () => Promise.resolve(topics),
+      offsetsSince: (_: readonly string[], ms: number) => Promise.resolve(new Map(since(ms))),
+    };
   }
 
   /** Lets all come, or what `isWanted` says, and reads until nothing gets further. Throws the fault
