@@ -5,6 +5,7 @@
 import { Fault } from "../src/errors.ts";
 import { benchLatency } from "./latency.ts";
 import { benchDecode } from "./decode.ts";
+import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -17,6 +18,7 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
+  memory     what is hard on memory, and the RSS that it takes
 
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
@@ -31,6 +33,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   stream: benchStream,
   latency: benchLatency,
   decode: benchDecode,
+  memory: benchMemory,
 };
 
 async function main(args: string[]): Promise<number> {

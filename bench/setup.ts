@@ -58,14 +58,19 @@ export class BenchPipeline {
     });
   }
 
-  static async open(url: string, dataDir: string, totalMb: number): Promise<BenchPipeline> {
+  static async open(
+    url: string,
+    dataDir: string,
+    totalMb: number,
+    slot = "sluice",
+  ): Promise<BenchPipeline> {
     const { areaBytes } = planBudget(totalMb);
     const warehouse = await Warehouse.open({ dataDir, memoryBytes: areaBytes.managed });
     const source = new PostgresSource({
       url,
       tables: ["public.*"],
       publication: "sluice",
-      slot: "sluice",
+      slot,
       snapshotConnections: 2,
       statusIntervalMs: 5000,
       messageBytesMax: areaBytes.network / 2,

@@ -124,6 +124,9 @@ export interface ChangeHead extends RowHead {
   /** `transaction.id` up to its colon, behind which each record's own LSN stands (measured: Debezium
    * 2.3.4 writes `779:311630592`, `779:311630640`, …); null when the connector gives none. */
   readonly transaction: string | null;
+  /** `transaction.data_collection_order`: counts the transaction's changes of this table from 1 on,
+   * anew when the connector resumes amid it after a crash. 0: there is none. */
+  readonly transactionOrder: number;
   /** The key column's change that this record is a half of: `d` with the header
    * `__debezium.newkey`, or `c` with `__debezium.oldkey`. */
   readonly keyChange: "old" | "new" | null;

@@ -43,7 +43,7 @@ export function columnReaders(
       ...decoder,
       type: column.type,
       form,
-      placeholders: placeholders(form, options.placeholder),
+      placeholders: placeholders(form, options.placeholder, isInferred(column)),
       isRawJson: column.typeOid === 0 && column.sourceType !== JSON_NAME,
       isRendered: isRendered(column.type, form),
     };
@@ -101,17 +101,22 @@ function fieldOf(name: string, column: Column): FieldSchema {
   return { type: name, name, parameters: { scale: `${scale}`, length: `${column.typeMod}` } };
 }
 
-/** In an array a placeholder is an element, so that it is written as its elements are. */
-function placeholders(form: Form, text: string): Uint8Array[] {
-  if (form.kind === "array") return placeholders(form.of, text);
+/**
+ * What a placeholder looks like; first, its plain bytes. In an array it is an element, so that it is
+ * written as its elements are. In a column whose type was guessed it may come in any form.
+ */
+function placeholders(form: Form, text: string, isGuess: boolean): Uint8Array[] {
+  if (form.kind === "array") return placeholders(form.of, text, isGuess);
   const plain = encoder.encode(text);
-  const inside = encoder.encode(JSON.stringify(text).slice(1, -1));
-  const written = [plain, ...(inside.length === plain.length ? [] : [inside])];
-  if (form.kind === "bytes" || form.kind === "opaque") {
-    written.push(encoder.encode(encodeBytes(plain, form.as)));
+  const written = [text, JSON.stringify(text).slice(1, -1)];
+  if (form.kind === "bytes" || form.kind === "opaque") written.push(encodeBytes(plain, form.as));
+  if (form.kind === "unscaled") written.push(encodeBytes(plain, "base64"));
+  if (isGuess) {
+    for (const as of ["base64", "base64-url-safe", "hex"] as const) {
+      written.push(encodeBytes(plain, as));
+    }
   }
-  if (form.kind === "unscaled") written.push(encoder.encode(encodeBytes(plain, "base64")));
-  return written;
+  return [...new Set(written)].map((each) => encoder.encode(each));
 }
 
 /** Forms whose text here is another than there. */

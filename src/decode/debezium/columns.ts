@@ -8,6 +8,7 @@ import { tableName } from "../../catalog/catalog.ts";
 import { schemaChanged } from "../relation.ts";
 import { type ColumnReader, columnReaders, type DebeziumOptions } from "./column_reader.ts";
 import { typeDifferences } from "./compatible.ts";
+import { Malformed } from "./json.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 import type { Shape } from "./shape.ts";
 
@@ -66,6 +67,10 @@ export class Columns {
     const fields = block?.columns(part) ?? null;
     if (fields !== null) {
       const { table } = this.layout;
+      const lost = table.columns.find(({ name }, i) =>
+        (part === "value" || this.inKey[i]) && !fields.some(({ field }) => field === name)
+      );
+      if (lost !== undefined) throw new Malformed(`a schema without the column ${lost.name}`);
       const differences = typeDifferences(table, fields);
       if (differences.length > 0) throw schemaChanged(tableName(table), differences);
     }

@@ -40,6 +40,9 @@ const OLD_KEY_HEADER = "__debezium.oldkey";
 /** ms on either side of 1970 that PostgreSQL's timestamps can be apart from it. */
 const TIME_MS_MAX = 9_000_000_000_000_000;
 
+/** Changes of one transaction. */
+const ORDER_MAX = Number.MAX_SAFE_INTEGER;
+
 /** Scans records of all topics; see the top of this file. */
 export class Scanner {
   readonly #topics = new Map<string, Topic>();
@@ -65,15 +68,17 @@ export class Scanner {
         head.clear();
         this.#value(record.value, head, topic);
       }
+      head.valueView = this.#reader.view;
       if (head.op === null || head.op === "m" || head.op === "t") return undefined;
       part = "key";
       if (record.key === null) head.key.clear();
       else if (!this.#keyLikeBefore(record.key, head, topic)) {
         this.#key(record.key, head, topic);
       }
+      head.keyView = this.#reader.view;
       head.keyChange = null;
-      if (NEW_KEY_HEADER in record.headers && head.op === "d") head.keyChange = "old";
-      if (OLD_KEY_HEADER in record.headers && head.op === "c") head.keyChange = "new";
+      if (head.op === "d" && NEW_KEY_HEADER in record.headers) head.keyChange = "old";
+      if (head.op === "c" && OLD_KEY_HEADER in record.headers) head.keyChange = "new";
       return undefined;
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
@@ -95,22 +100,22 @@ export class Scanner {
   #likeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
     const reader = this.#reader;
     reader.open(bytes, 0, bytes.length);
-    const skeleton = topic.values.read(reader, head, this.#part);
+    const skeleton = topic.values.read(reader, head);
     if (skeleton === undefined || head.op !== "d" && !head.after.isPresent) return false;
     const { schema, table, snapshot, block } = skeleton.common;
     head.schema = schema;
     head.table = table;
     head.snapshot = snapshot;
     head.valueSchema = block;
-    head.transaction = null;
-    if (this.#part.isPresent) this.#readTransaction(bytes, head);
+    const { transactionStart: start, transactionStop: stop } = skeleton;
+    head.transaction = stop === 0 ? null : this.#transaction.of(bytes, start, stop, STRING);
     return true;
   }
 
   #keyLikeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
     const reader = this.#reader;
     reader.open(bytes, 0, bytes.length);
-    const skeleton = topic.keys.read(reader, head, this.#part);
+    const skeleton = topic.keys.read(reader, head);
     if (skeleton === undefined) return false;
     head.keySchema = skeleton.common.block;
     return true;
@@ -121,11 +126,12 @@ export class Scanner {
     const shape = head.after.isPresent ? head.after.shape : head.before.shape;
     const isRow = head.op === "c" || head.op === "u" || head.op === "r" || head.op === "d";
     if (!isRow || shape.count === 0 || !topic.values.isHungry) return;
+    const transaction = head.transaction === null ? null : this.#part;
+    const slots = envelopeSlots(bytes, envelope, this.#source, transaction);
+    if (slots === undefined) return;
     const { schema, table, snapshot, valueSchema } = head;
     const common = { schema, table, snapshot, block: valueSchema, shape };
-    const transactionShape = head.transaction === null ? topic.root : this.#part.shape;
-    const slots = envelopeSlots(envelope, this.#source);
-    topic.values.learn(new Skeleton(bytes, slots, { ...common, transactionShape }));
+    topic.values.learn(new Skeleton(bytes, slots, common));
   }
 
   #value(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
@@ -171,6 +177,7 @@ export class Scanner {
     if (kind !== STRING) throw wrong(bytes, part, id, "transaction.id", "a string");
     const stop = transactionEnd(bytes, start, part.stopOf(id));
     head.transaction = this.#transaction.of(bytes, start, stop, kind);
+    head.transactionOrder = numberOf(bytes, part, "data_collection_order", 0, ORDER_MAX);
   }
 
   #key(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
@@ -192,7 +199,7 @@ export class Scanner {
     if (key.shape.count === 0 || !topic.keys.isHungry) return;
     const common = { schema: "", table: "", snapshot: "", block: head.keySchema, shape: key.shape };
     const slots = [{ slot: Slot.key, start: key.start, stop: key.stop }];
-    topic.keys.learn(new Skeleton(bytes, slots, { ...common, transactionShape: topic.root }));
+    topic.keys.learn(new Skeleton(bytes, slots, common));
   }
 
   #readSource(bytes: Uint8Array, envelope: Fields, head: DebeziumHead, topic: Topic): void {

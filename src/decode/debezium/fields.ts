@@ -1,5 +1,5 @@
 /** Where the values of one object lie, found in one pass and kept in arrays that are used again. */
-import { IN_STRING, JsonReader, NULL, PLAIN, STRING } from "./json.ts";
+import { FALSE, IN_STRING, INTEGER, JsonReader, NULL, PLAIN, STRING, TRUE } from "./json.ts";
 import { Shape } from "./shape.ts";
 
 /** The fields of an object. Offsets are into the bytes that it was read from. */
@@ -76,19 +76,30 @@ export class Fields {
       at += length;
       // The value: most are strings without anything special in them.
       const slot = i * 3;
-      if (bytes[at] === 0x22) {
+      const first = bytes[at];
+      if (first === 0x22) {
         const start = at + 1;
         let stop = start;
         const last = end - 8;
         while (stop <= last) { // see JsonReader.#plain
           const a = view.getInt32(base + stop, true);
           const b = view.getInt32(base + stop + 4, true);
-          const found = a | (a ^ 0x0202_0202) - 0x2121_2121 | (a ^ 0x5c5c_5c5c) - 0x0101_0101 |
-            b | (b ^ 0x0202_0202) - 0x2121_2121 | (b ^ 0x5c5c_5c5c) - 0x0101_0101;
-          if ((found & 0x8080_8080) !== 0) break;
-          stop += 8;
+          const inA = (a | (a ^ 0x0202_0202) - 0x2121_2121 | (a ^ 0x5c5c_5c5c) - 0x0101_0101) &
+            0x8080_8080;
+          const inB = (b | (b ^ 0x0202_0202) - 0x2121_2121 | (b ^ 0x5c5c_5c5c) - 0x0101_0101) &
+            0x8080_8080;
+          if ((inA | inB) === 0) {
+            stop += 8;
+            continue;
+          }
+          // The lowest bit that is set is no borrow's, and tells the byte.
+          const byte = inA !== 0
+            ? 31 - Math.clz32(inA & -inA) >> 3
+            : 4 + (31 - Math.clz32(inB & -inB) >> 3);
+          stop += byte;
+          break;
         }
-        while (stop < end && IN_STRING[bytes[stop]] === PLAIN) stop++;
+        if (stop > last) { while (stop < end && IN_STRING[bytes[stop]] === PLAIN) stop++; }
         if (stop < end && bytes[stop] === 0x22) {
           slots[slot] = start;
           slots[slot + 1] = stop;
@@ -96,14 +107,33 @@ export class Fields {
           at = stop + 1;
           continue;
         }
-      } else if (
-        bytes[at] === 0x6e && at + 4 <= end && view.getInt32(base + at, true) === NULL_WORD
-      ) {
-        slots[slot] = at;
-        slots[slot + 1] = at + 4;
-        slots[slot + 2] = NULL;
-        at += 4;
-        continue;
+      } else if (first - 0x31 >>> 0 < 9) {
+        let stop = at + 1;
+        while (stop < end && bytes[stop] - 0x30 >>> 0 < 10) stop++;
+        if (stop < end && (bytes[stop] === 0x2c || bytes[stop] === 0x7d)) {
+          slots[slot] = at;
+          slots[slot + 1] = stop;
+          slots[slot + 2] = INTEGER;
+          at = stop;
+          continue;
+        }
+      } else if (at + 5 <= end) {
+        const word = view.getInt32(base + at, true);
+        const kind = word === NULL_WORD ? NULL : word === TRUE_WORD ? TRUE : 0;
+        if (kind !== 0) {
+          slots[slot] = at;
+          slots[slot + 1] = at + 4;
+          slots[slot + 2] = kind;
+          at += 4;
+          continue;
+        }
+        if (word === FALS_WORD && bytes[at + 4] === 0x65) {
+          slots[slot] = at;
+          slots[slot + 1] = at + 5;
+          slots[slot + 2] = FALSE;
+          at += 5;
+          continue;
+        }
       }
       reader.at = at;
       const kind = reader.value();
@@ -154,5 +184,7 @@ export class Fields {
 
 const EMPTY = Shape.root();
 
-/** `null` as a little-endian number. */
+/** `null`, `true` and `fals` as little-endian numbers. */
 const NULL_WORD = 0x6c6c_756e;
+const TRUE_WORD = 0x6575_7274;
+const FALS_WORD = 0x736c_6166;

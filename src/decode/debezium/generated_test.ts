@@ -198,6 +198,7 @@ Deno.test("generated: what is decoded is what the reference reads, and lands in 
       }
       if (layout === undefined) return;
       const landed = await landing.land(layout, batch);
+      await landing.drop(layout);
       assert.deepEqual(
         landed.map(({ op, seq }) => [op, seq]),
         wanted.map(({ op, seq }) => [op, seq]),

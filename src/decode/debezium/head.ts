@@ -16,12 +16,16 @@ export class DebeziumHead implements ChangeHead {
   commitTimeMs = 0;
   snapshot = "";
   transaction: string | null = null;
+  transactionOrder = 0;
   keyChange: "old" | "new" | null = null;
   /** In `record.key`. */
   readonly key = new Fields();
   /** In `record.value`. */
   readonly before = new Fields();
   readonly after = new Fields();
+  /** Over the whole memory that the record's value and key lie in. */
+  valueView: DataView = new DataView(new ArrayBuffer(0));
+  keyView: DataView = this.valueView;
   /** Null: without a schema. */
   keySchema: SchemaBlock | null = null;
   valueSchema: SchemaBlock | null = null;
@@ -35,6 +39,7 @@ export class DebeziumHead implements ChangeHead {
     this.tx = 0;
     this.snapshot = "";
     this.transaction = null;
+    this.transactionOrder = 0;
     this.keyChange = null;
     this.keySchema = null;
     this.valueSchema = null;

@@ -1,174 +1,12 @@
 /** Kinds of columns with values of theirs as Debezium writes them, and how the reference reads them. */
 import fc from "fast-check";
 import type { Column, ColumnType } from "../../catalog/catalog.ts";
+import { decimalKind, numericKind } from "./decimal_kinds_fixture.ts";
 import type { DebeziumModes } from "./forms.ts";
+import { integer, odd, pad, quote, string } from "./json_values_fixture.ts";
+import type { Kind } from "./kind_fixture.ts";
 import * as read from "./reference_fixture.ts";
 import type { FieldSchema } from "./schema_block.ts";
-
-/** A kind of column under some modes of the connector. */
-export interface Kind {
-  readonly type: ColumnType;
-  readonly typeOid: number;
-  readonly typeMod: number;
-  readonly sourceType: string;
-  readonly schema: FieldSchema;
-  /** JSON of a value that is not null, nearly always one that PostgreSQL has. */
-  readonly json: fc.Arbitrary<string>;
-  readonly read: read.Read;
-  /** Its type and reading when only the schema is known, where they are others. */
-  readonly derived?: { readonly read: read.Read };
-}
-
-const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
-const spread = fc.oneof(fc.bigInt(-1000n, 1000n), fc.bigInt(-(2n ** 53n), 2n ** 53n), int64);
-const integer = (bits: number) =>
-  fc.oneof(
-    { arbitrary: spread.map((n) => String(BigInt.asIntN(bits, n))), weight: 30 },
-    {
-      arbitrary: fc.constantFrom(String(2n ** BigInt(bits - 1)), "1.5", "1e3", '"1"', "-0"),
-      weight: 1,
-    },
-  );
-const quote = (value: string) => JSON.stringify(value);
-const pad = (n: number | bigint, width: number) => String(n).padStart(width, "0");
-
-const character = fc.oneof(
-  fc.string({ unit: "grapheme", maxLength: 40 }),
-  fc.string({ unit: fc.constantFrom(...'a"\\/\b\n\té😀\u2028', "\u0001"), maxLength: 30 }),
-);
-/** Strings with escapes that JSON.stringify does not write. */
-const string = fc.oneof(
-  { arbitrary: character.map(quote), weight: 10 },
-  {
-    arbitrary: character.map((text) =>
-      `"${
-        [...text].map((c) =>
-          [...Array(c.length).keys()].map((i) =>
-            `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`
-          ).join("")
-        ).join("")
-      }"`
-    ),
-    weight: 2,
-  },
-  {
-    arbitrary: fc.constantFrom('"\\ud800"', '"\\udc00x"', '"\\u0000"', '"\\ud800\\u0041"'),
-    weight: 1,
-  },
-);
-
-/** Digits with a point: mostly within `precision`. */
-const decimalText = (precision: number, scale: number) =>
-  fc.bigInt(-(10n ** BigInt(precision)) + 1n, 10n ** BigInt(precision) - 1n).map((n) => {
-    const digits = pad(n < 0n ? -n : n, scale + 1);
-    const sign = n < 0n ? "-" : "";
-    return scale === 0
-      ? sign + digits
-      : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
-  });
-function twosComplement(n: bigint): string {
-  let length = 1;
-  while (BigInt.asIntN(length * 8, n) !== n) length++;
-  const bytes = Uint8Array.from(
-    { length },
-    (_, i) => Number(BigInt.asUintN(8, n >> BigInt((length - 1 - i) * 8))),
-  );
-  return bytes.toBase64();
-}
-const odd = (good: fc.Arbitrary<string>, ...bad: string[]) =>
-  fc.oneof({ arbitrary: good, weight: 30 }, { arbitrary: fc.constantFrom(...bad), weight: 1 });
-
-function decimalKind(precision: number, scale: number, mode: DebeziumModes["decimal"]): Kind {
-  const type: ColumnType = { kind: "decimal", width: precision, scale };
-  const rest = {
-    type,
-    typeOid: 1700,
-    typeMod: (precision << 16 | scale) + 4,
-    sourceType: `numeric(${precision},${scale})`,
-  };
-  const limit = 10n ** BigInt(precision);
-  switch (mode) {
-    case "precise":
-      return {
-        ...rest,
-        schema: {
-          type: "bytes",
-          name: "org.apache.kafka.connect.data.Decimal",
-          parameters: { scale: `${scale}`, "connect.decimal.precision": `${precision}` },
-        },
-        json: odd(
-          fc.bigInt(-limit + 1n, limit - 1n).map((n) => quote(twosComplement(n))),
-          quote(twosComplement(limit)),
-          '""',
-          '"AQ"',
-        ),
-        read: read.decimal(precision, scale, scale),
-      };
-    case "double":
-      return {
-        ...rest,
-        schema: { type: "double" },
-        json: odd(
-          fc.integer({ min: -9999, max: 9999 }).map((n) => String(n / 10 ** Math.min(scale, 2))),
-          "1e2",
-          "1E-40",
-          "0.0",
-        ),
-        read: read.decimal(precision, scale),
-        derived: { read: read.float(false) },
-      };
-    case "string":
-      return {
-        ...rest,
-        schema: { type: "string" },
-        json: odd(
-          decimalText(precision, scale).map(quote),
-          '"NAN"',
-          '"1E+1"',
-          '"1."',
-          '"0E-20"',
-          '"1e40"',
-        ),
-        read: read.decimal(precision, scale),
-        derived: { read: read.text },
-      };
-  }
-}
-
-function numericKind(mode: DebeziumModes["decimal"]): Kind {
-  const rest = {
-    type: { kind: "text", exact: false } as const,
-    typeOid: 1700,
-    typeMod: -1,
-    sourceType: "numeric",
-  };
-  if (mode === "precise") {
-    return {
-      ...rest,
-      schema: { type: "struct", name: "io.debezium.data.VariableScaleDecimal" },
-      json: fc.tuple(spread, fc.nat(40)).map(([n, scale]) =>
-        `{"scale":${scale},"value":"${twosComplement(n * n)}"}`
-      ),
-      read: read.numeric,
-    };
-  }
-  if (mode === "double") {
-    return {
-      ...rest,
-      schema: { type: "double" },
-      json: fc.nat(99999).map(String),
-      read: read.numeric,
-      derived: { read: read.float(false) },
-    };
-  }
-  return {
-    ...rest,
-    schema: { type: "string" },
-    json: odd(decimalText(60, 20).map(quote), '"NAN"', '"0E-8"'),
-    read: read.numeric,
-    derived: { read: read.text },
-  };
-}
 
 const timestampText = fc.record({
   year: fc.oneof(fc.integer({ min: 1990, max: 2040 }), fc.integer({ min: -4000, max: 250_000 })),
@@ -463,3 +301,5 @@ export function columnOfKind(name: string, kind: Kind): Column {
   const toastable = ["text", "json", "bytea", "array"].includes(type.kind);
   return { name, type, sourceType, typeOid, typeMod, notNull: false, toastable };
 }
+
+export type { Kind };

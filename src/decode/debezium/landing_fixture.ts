@@ -4,7 +4,7 @@ import { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { type Column, identifier, type Table } from "../../catalog/catalog.ts";
 import { ChangeLog } from "../../sink/warehouse/change_log.ts";
-import { createTables, currentTable, dropTables, logTable } from "../../sink/warehouse/tables.ts";
+import { createTables, dropTables, logTable } from "../../sink/warehouse/tables.ts";
 import type { KafkaRecord } from "../decoder.ts";
 
 const encoder = new TextEncoder();
@@ -47,35 +47,56 @@ export class Landing implements AsyncDisposable {
     return new Landing(connection);
   }
 
-  /** Appends and merges all of a batch's rows of one table, and gives its change log. */
+  /** Of each table that was made, the greatest `_seq` in its change log. */
+  readonly #made = new Map<TableLayout, number>();
+
+  /** Writes a batch's rows of one table to its change log, and gives what that has gained. */
   async land(layout: TableLayout, batch: Batch): Promise<LandedRow[]> {
     const { connection } = this;
     const segment = batch.segments.get(layout);
-    if (segment === undefined) return [];
-    const run = async (statements: string[]) => {
-      for (const sql of statements) await connection.run(sql);
-    };
-    await run(["BEGIN", "CREATE SCHEMA IF NOT EXISTS _sluice", ...createTables(layout.table)]);
+    if (segment === undefined || segment.rows === 0) return [];
+    if (!this.#made.has(layout)) {
+      await this.#run(["CREATE SCHEMA IF NOT EXISTS _sluice", ...createTables(layout.table)]);
+    }
+    const from = this.#made.get(layout) ?? 0;
     const log = new ChangeLog(connection, (sql) => connection.run(sql));
-    const current = `SELECT * FROM ${currentTable(layout.table)}`;
-    await log.write(batch, segment, () => current);
+    await log.write(batch, segment, () => current(layout.table));
     const columns = layout.table.columns.map(exact).join(", ");
     const reader = await connection.runAndReadAll(
-      `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)} ORDER BY _seq`,
+      `SELECT _op, _seq, ${columns} FROM ${logTable(layout.table)} WHERE _seq > ${from} ` +
+        "ORDER BY _seq",
     );
     const rows = reader.getRowsJson().map(([op, seq, ...values]) => ({
       op: String(op),
       seq: Number(seq),
       values: values.map((value) => value === null ? null : String(value)),
     }));
-    await run([...dropTables(layout.table), "COMMIT"]);
+    this.#made.set(layout, rows.at(-1)!.seq);
     return rows;
+  }
+
+  /** Forgets a table. */
+  async drop(layout: TableLayout): Promise<void> {
+    if (this.#made.delete(layout)) await this.#run(dropTables(layout.table));
+  }
+
+  async #run(statements: readonly string[]): Promise<void> {
+    for (const sql of statements) await this.connection.run(sql);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     this.connection.closeSync();
     return Promise.resolve();
   }
+}
+
+/** The last version of each key in the change log, unless it is gone. */
+function current(table: Table): string {
+  const log = logTable(table);
+  const key = table.key.map((i) => identifier(table.columns[i].name)).join(", ");
+  return `SELECT * EXCLUDE (_op, _seq, _lsn, _tx, _at) FROM ${log} ` +
+    `WHERE _seq > (SELECT coalesce(max(_seq), -1) FROM ${log} WHERE _op = 't') ` +
+    `QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY _seq DESC) = 1 AND _op <> 'd'`;
 }
 
 /** SQL for a column's value as a text that says it exactly. */

@@ -117,6 +117,9 @@ export const decimal =
     return plain([scaled, scale]);
   };
 
+/** Base64 of an unscaled number that is wider than a DECIMAL. */
+export const unscaled = (scale: number): Read => (value) => plain(unscaledOf(str(value), scale));
+
 export const numeric: Read = (value) => {
   if (value === "NAN" || value === "NaN") return "NaN";
   if (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value)) return value;
@@ -244,6 +247,9 @@ export const bits = (length: number): Read => (value) => {
   if (digits.length > length) throw new Bad("too many bits");
   return digits.padStart(length, "0");
 };
+
+/** `bit varying`, whose leading zeros the connector drops. */
+export const varbits: Read = (value) => bits(1_000_000)(value).replace(/^0+/, "");
 
 /** Elements as DuckDB writes them as text in a list. */
 export const array =

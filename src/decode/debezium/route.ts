@@ -63,15 +63,12 @@ export class Route {
   }
 
   /**
-   * Writes the row begun last; false: it gave up. Throws what `putValue` throws. Of `value` and
-   * `key`, the bytes; `valueView` and `keyView` are over the whole memory that they lie in.
+   * Writes the row begun last; false: it gave up. Throws what `putValue` throws.
    */
   write(
     head: DebeziumHead,
     value: Uint8Array,
-    valueView: DataView,
     key: Uint8Array,
-    keyView: DataView,
     batch: Batch,
     chunk: Chunk,
   ): boolean {
@@ -104,7 +101,7 @@ export class Route {
             batch.putString(chunk, at, row, source, start, stop);
             continue;
           case Code.uuid: {
-            const view = isKey ? keyView : valueView;
+            const view = isKey ? head.keyView : head.valueView;
             putUuidWords(batch, data[at] + row * 16, view, source.byteOffset + start, length);
             continue;
           }

@@ -41,8 +41,6 @@ export class TableRows implements DebeziumRows {
   readonly #plan: Plan;
   readonly #other: Plan;
   #route: Route | undefined;
-  readonly #valueView = new Memory();
-  readonly #keyView = new Memory();
 
   constructor(private readonly layout: TableLayout, options: DebeziumOptions) {
     this.#columns = new Columns(layout, options);
@@ -148,17 +146,15 @@ export class TableRows implements DebeziumRows {
     seq: number,
   ): Stop | undefined | null {
     const route = this.#route;
-    if (key === null || value === null || !head.after.isPresent) return null;
+    if (key === null || value === null || head.op === "d" || !head.after.isPresent) return null;
     if (route === undefined || !route.isOf(head)) return this.#learn(head);
     if (!route.isOpen) return null;
     const { layout } = this;
     if (!this.#makeRoom(batch, 1, key.length + head.after.stop - head.after.start)) return FULL;
     const mark = batch.mark;
     const chunk = batch.beginRow(layout);
-    const valueView = this.#valueView.over(value);
-    const keyView = this.#keyView.over(key);
     try {
-      if (route.write(head, value, valueView, key, keyView, batch, chunk)) {
+      if (route.write(head, value, key, batch, chunk)) {
         if (head.op === "u") this.#columns.isFull = head.before.isPresent;
         batch.endRow(layout, head.op as Op, seq, head);
         return undefined;
@@ -263,19 +259,5 @@ export class TableRows implements DebeziumRows {
       if (key === null || at < 0) return `${name}=?`;
       return `${name}=${excerpt(key, head.key.startOf(at), head.key.stopOf(at))}`;
     }).join(", ");
-  }
-}
-
-/** A view over the memory that a record's bytes lie in, which is mostly that of the one before. */
-class Memory {
-  #buffer: ArrayBufferLike = new ArrayBuffer(0);
-  #view: DataView = new DataView(this.#buffer);
-
-  over({ buffer }: Uint8Array): DataView {
-    if (this.#buffer !== buffer) {
-      this.#buffer = buffer;
-      this.#view = new DataView(buffer);
-    }
-    return this.#view;
   }
 }

@@ -1,5 +1,4 @@
 /** What was learnt of one topic's records: the shapes of their parts, and their schemas. */
-import type { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
 import { type JsonReader, stringOf } from "./json.ts";
 import { SchemaBlock } from "./schema_block.ts";
@@ -47,12 +46,12 @@ export class Skeletons {
   #misses = 0;
 
   /** Reads `reader`'s text by the skeleton that fits: undefined where none does. */
-  read(reader: JsonReader, head: DebeziumHead, transaction: Fields): Skeleton | undefined {
+  read(reader: JsonReader, head: DebeziumHead): Skeleton | undefined {
     const all = this.#all;
     const { at } = reader;
     for (let i = 0; i < all.length; i++) {
       const skeleton = all[i];
-      if (!skeleton.read(reader, head, transaction)) {
+      if (!skeleton.read(reader, head)) {
         reader.at = at;
         continue;
       }

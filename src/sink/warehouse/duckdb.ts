@@ -16,9 +16,15 @@ import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { createTables, dropTables } from "./tables.ts";
 
-/** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
+/**
+ * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
+ * wait meanwhile, some 30 ms and 3 ms more for each MB…
+ */
+const WAL_BYTES_ENOUGH = 16 * 1024 * 1024;
+/** …but not so soon after the last time, in ms, unless it is larger than this… */
+const CHECKPOINT_MS_MIN = 5000;
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
-/** …or, while nothing else is to be done, than this. */
+/** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
 const log = logger("warehouse");
@@ -33,6 +39,7 @@ export class Warehouse implements Sink {
   readonly #folder: Folder;
   /** The greatest `_seq` that is committed. */
   #seq = 0;
+  #checkpointAtMs = 0;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
   /** A snapshot was announced and not committed. */
@@ -202,7 +209,9 @@ export class Warehouse implements Sink {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
-    if (bytes < (idle ? WAL_BYTES_IDLE : WAL_BYTES_MAX)) return;
+    const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
+    if (bytes < (idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH)) return;
+    this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
     } catch (error) {

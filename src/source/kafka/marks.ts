@@ -7,6 +7,8 @@ import { type Transactions, txOf } from "./transactions.ts";
 
 /** The sink is asked about so many transactions at once. */
 const ASKED_MAX = 1000;
+/** Of more transactions than these, the ones that are behind us are forgotten. */
+const BEGINS_MAX = 10_000;
 
 /** What {@linkcode Marks} works with. */
 export interface MarksOptions {
@@ -18,8 +20,6 @@ export interface MarksOptions {
   isOurs(table: string): boolean;
   /** A mark was taken. `lsn`: up to where the source's log is known by it. */
   taken(lsn: Lsn): void;
-  /** ms since 1970. */
-  now(): number;
 }
 
 /** See the top of this file. */
@@ -37,14 +37,15 @@ export class Marks {
     nextSeq: number,
     committedSeq: number,
   ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
-    const { transactions, isOurs, taken, now } = this.options;
+    const { transactions, isOurs, taken } = this.options;
     const { feed } = this;
-    while (feed?.head !== undefined && transactions.wantsMark(isOurs)) {
+    while (feed?.head !== undefined) {
       const mark = this.#scan(feed.head);
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
       if (mark !== null) {
         if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
-        transactions.mark(mark, nextSeq, now());
+        if (!transactions.wants(mark, isOurs) && !this.#beginsAgain(feed)) return undefined;
+        transactions.mark(mark, nextSeq, feed.head.timestampMs);
       }
       feed.take();
       taken(mark?.lsn ?? 0);
@@ -56,6 +57,41 @@ export class Marks {
   #scan(record: KafkaRecord): TransactionMark | Fault | null {
     return record.value === null ? null : this.options.codec.scanTransaction(record);
   }
+
+  /** Whether a transaction that lacks rows begins again among the marks that were read ahead: then
+   * the rows of the attempt before will not come, and all marks up to there are to be taken. */
+  #beginsAgain(feed: PartitionFeed): boolean {
+    if (this.#readTo > feed.next) return true;
+    const { transactions, isOurs } = this.options;
+    this.#lookAhead(feed);
+    for (const id of transactions.lacking(isOurs)) {
+      const at = this.#lastBegins.get(id) ?? 0;
+      if (at > feed.next) this.#readTo = at;
+    }
+    return this.#readTo > feed.next;
+  }
+
+  /** Notes which transactions begin in what was read ahead, each mark once. */
+  #lookAhead(feed: PartitionFeed): void {
+    if (this.#lastBegins.size > BEGINS_MAX) {
+      for (const [id, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(id);
+    }
+    const known = this.#lookedTo - feed.next;
+    for (let ahead = Math.max(0, known);; ahead++) {
+      const record = feed.peek(ahead);
+      if (record === undefined) return;
+      const mark = this.#scan(record);
+      if (mark !== null && !(mark instanceof Fault) && mark.status === "BEGIN") {
+        this.#lastBegins.set(mark.id, record.offset);
+      }
+      this.#lookedTo = record.offset + 1;
+    }
+  }
+  /** All marks before this offset are to be taken, whatever lacks. */
+  #readTo = 0;
+  /** Up to this offset marks were looked at ahead, and where each transaction begins last. */
+  #lookedTo = 0;
+  readonly #lastBegins = new Map<string, number>();
 
   /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
   #mayBeOld({ id, lsn }: TransactionMark): boolean {

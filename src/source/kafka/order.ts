@@ -27,6 +27,7 @@ import type { PartitionFeed } from "./feed.ts";
 import { Lane } from "./lane.ts";
 import { letterOf } from "./letter.ts";
 import { Marks } from "./marks.ts";
+import { Attempts } from "./attempts.ts";
 import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
 import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
@@ -68,6 +69,7 @@ export class Order {
   #nextSeq: number;
   #lsn: number;
   #isStuck = false;
+  readonly #attempts: Attempts;
   readonly #patience: Patience;
   readonly #scratch: ChangeHead;
   #commitTimeMs = 0;
@@ -106,6 +108,7 @@ export class Order {
         this.#patience.moved();
       },
     });
+    this.#attempts = new Attempts(transactions, codec, isOurs);
     this.#patience = new Patience({
       transactions,
       patienceMs: options.patienceMs,
@@ -189,6 +192,18 @@ export class Order {
     return this.#patience.lacking;
   }
 
+  /** It must be known where the topics end now: see {@linkcode endsAt}. */
+  get wantsEnds(): boolean {
+    return this.snapshot.wantsEnds || this.#attempts.wantsEnds;
+  }
+
+  /** Where the topics ended after they were asked for, by topic and partition. */
+  endsAt(ends: ReadonlyMap<string, readonly number[]>): void {
+    if (this.snapshot.wantsEnds) this.snapshot.endsAt(ends);
+    if (this.#attempts.wantsEnds) this.#attempts.endsAt(ends);
+    this.#isStuck = false;
+  }
+
   /** Gives back the memory of the partition that holds most, if none of its records may be taken
    * now: it would keep others' records from coming. */
   letGo(): void {
@@ -221,6 +236,7 @@ export class Order {
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
+      if (this.#attempts.settle(this.#lanes)) continue;
       this.#isStuck = true;
       return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
     }
@@ -266,8 +282,9 @@ export class Order {
     const id = this.#marks.feed === undefined ? null : head.transaction;
     const transaction = id === null ? undefined : this.#transactions.get(id);
     if (lane.original > 0) {
-      if (transaction !== undefined && lane.original < transaction.firstSeq) {
-        transaction.wasApplied = true;
+      if (transaction !== undefined) {
+        if (lane.original < transaction.firstSeq) transaction.wasApplied = true;
+        this.#count(transaction, lane, false);
       }
       this.duplicates++;
       return this.#pass(lane);
@@ -281,7 +298,8 @@ export class Order {
         if (met instanceof Fault) return this.#fault(met, record, name, () => this.#pass(lane));
         if (met !== undefined) return met;
       }
-      transaction?.count(name); // a table that is left out, or a TRUNCATE of one that never was
+      // A table that is left out, or a TRUNCATE of one that never was.
+      if (transaction !== undefined) this.#count(transaction, lane, true);
       return this.#pass(lane);
     }
     this.#commitTimeMs = head.commitTimeMs;
@@ -320,7 +338,7 @@ export class Order {
     }
     if (stop?.kind === "fault") {
       return this.#fault(stop.fault, record, name, () => {
-        transaction?.count(name);
+        if (transaction !== undefined) this.#count(transaction, lane, true);
         this.#pass(lane);
       });
     }
@@ -331,7 +349,7 @@ export class Order {
       else this.snapshot.streaming();
       lane.remember(this.#nextSeq++);
       this.#lsn = Math.max(this.#lsn, head.lsn);
-      transaction?.count(name);
+      if (transaction !== undefined) this.#count(transaction, lane, true);
       this.#pass(lane);
     }
     return undefined;
@@ -360,6 +378,14 @@ export class Order {
       return letter;
     };
     return { kind: "fault", fault, setAside };
+  }
+
+  /** Notes that a lane's head record is one of a transaction's. */
+  #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
+    const { schema, table, transactionOrder } = lane.head;
+    const { timestampMs } = lane.feed.head!;
+    const name = tableName({ schema, name: table });
+    transaction.count(lane, name, transactionOrder, timestampMs, isNews);
   }
 
   #pass(lane: Lane): undefined {

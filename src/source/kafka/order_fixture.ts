@@ -95,13 +95,14 @@ export function runConnector(
     return topics.get(name)!;
   };
   if (options.marks) log("p.transaction", 0);
+  let sentMs = 1_000_000; // Each attempt of the connector's begins seconds after the last.
   const put = (topic: string, partition: number, key: unknown, value: unknown) => {
     const records = log(topic, partition);
     records.push({
       topic,
       partition,
       offset: records.length,
-      timestampMs: 0,
+      timestampMs: sentMs++,
       key: encoder.encode(JSON.stringify(key)),
       value: encoder.encode(JSON.stringify(value)),
       headers: {},
@@ -113,10 +114,18 @@ export function runConnector(
   for (const { tx, rows } of transactions) {
     ends.set(tx, end = Math.max(end, ...rows.map((row) => row.lsn)) + 1);
   }
-  const emit = ({ tx, rows }: SourceTransaction, upTo: number) => {
+  /** Sends the rows from `resumed` on, which count anew. */
+  const emit = (
+    { tx, rows: all }: SourceTransaction,
+    upTo: number,
+    resumed: number,
+    sent: (row: number) => void = () => {},
+  ) => {
+    const rows = all.slice(resumed);
+    const orders = new Map<string, number>();
     const mark = (status: string, counts: unknown) => {
       if (!options.marks) return;
-      const lsn = status === "END" ? ends.get(tx)! : Math.min(...rows.map((row) => row.lsn)) - 1;
+      const lsn = status === "END" ? ends.get(tx)! : Math.min(...all.map((row) => row.lsn)) - 1;
       const id = `${tx}:${lsn}`;
       const event_count = status === "END" ? rows.length : null;
       put("p.transaction", 0, { id }, {
@@ -129,7 +138,10 @@ export function runConnector(
     };
     mark("BEGIN", null);
     rows.slice(0, upTo).forEach((row, i) => {
-      const transaction = { id: `${tx}:${row.lsn}`, total_order: i + 1, data_collection_order: 1 };
+      const order = (orders.get(row.table) ?? 0) + 1;
+      orders.set(row.table, order);
+      const id = `${tx}:${row.lsn}`;
+      const transaction = { id, total_order: i + 1, data_collection_order: order };
       put(`p.${row.table}`, row.key % partitionsOf(row.table), { id: row.key }, {
         before: row.op === "d" ? { id: row.key, n: 0 } : null,
         after: row.op === "d" ? null : { id: row.key, n: row.value },
@@ -138,6 +150,7 @@ export function runConnector(
         ts_ms: 1,
         transaction: options.marks ? transaction : null,
       });
+      sent(resumed + i + 1);
     });
     if (upTo < rows.length) return;
     const counts = new Map<string, number>();
@@ -151,20 +164,37 @@ export function runConnector(
     );
   };
   const crashes = Array.from({ length: options.crashes }, () => random(transactions.length));
-  let at = 0;
+  let [at, resumed] = [0, 0];
   for (const crashAt of crashes.sort((a, b) => a - b)) {
+    if (crashAt < at || at === transactions.length) continue;
     const safe = new Map([...topics].map(([name, records]) => [name, records.length]));
-    const from = at;
-    for (; at < crashAt; at++) emit(transactions[at], Infinity);
-    emit(transactions[at], random(transactions[at].rows.length + 1));
-    // Of what was written since the last flush, each partition has some beginning.
+    const [from, fromRow] = [at, resumed];
+    /** What each partition held after each row: a flush means that all until then was written. */
+    const flushes: { at: number; row: number; lengths: Map<string, number> }[] = [];
+    const flush = (at: number, row: number) => {
+      const lengths = new Map([...topics].map(([name, records]) => [name, records.length]));
+      flushes.push({ at, row, lengths });
+    };
+    for (; at <= crashAt; at++) {
+      const { length } = transactions[at].rows;
+      const upTo = at < crashAt ? Infinity : random(length + 1 - resumed);
+      const now = at;
+      emit(transactions[at], Math.min(upTo, length - resumed), resumed, (row) => flush(now, row));
+      resumed = 0;
+    }
+    const flushed = random(3) > 0 && flushes.length > 0
+      ? flushes[random(flushes.length)]
+      : { at: from, row: fromRow, lengths: safe };
+    // Of what was written since, each partition has some beginning.
     for (const [name, records] of topics) {
-      const kept = safe.get(name) ?? 0;
+      const kept = flushed.lengths.get(name) ?? 0;
       if (random(2) === 0) records.length = kept + random(records.length - kept + 1);
     }
-    at = from === 0 ? 0 : from - random(Math.min(from, 3) + 1); // and goes back to a flush
+    [at, resumed] = [flushed.at, flushed.row];
+    if (resumed === transactions[at].rows.length) [at, resumed] = [at + 1, 0];
+    sentMs += 5000;
   }
-  for (; at < transactions.length; at++) emit(transactions[at], Infinity);
+  for (; at < transactions.length; at++, resumed = 0) emit(transactions[at], Infinity, resumed);
   return topics;
 }
 

@@ -24,7 +24,7 @@ function readAll(
   marks: boolean,
 ): Row[] {
   const sink = new TestSink();
-  using pool = new Pool(4 * 1024 * 1024);
+  const pool = new Pool(4 * 1024 * 1024);
   const codec = debeziumCodec();
   let nowMs = 0;
   let isRestart = true;
@@ -68,6 +68,14 @@ function readAll(
       if (marks) assertWhole(sink.rows, source);
       isRestart = random(12) === 0;
     } else isRestart = random(60) === 0; // amid a transaction: what is pending is lost
+    if (order.wantsEnds) {
+      const ends = new Map<string, number[]>();
+      for (const { topic, partition, end } of feeds) {
+        if (!ends.has(topic)) ends.set(topic, []);
+        ends.get(topic)![partition] = end;
+      }
+      order.endsAt(ends);
+    }
     if (isRestart || order.hasInput) continue;
     if (random(8) === 0) order.letGo();
     const came = feeds.filter((feed) => random(2) === 0 && feed.fetch(1 + random(6)));
@@ -80,6 +88,7 @@ function readAll(
     }
   }
   assert.equal(order.inTransaction, false, "a transaction stayed open");
+  pool[Symbol.dispose]();
   return sink.rows;
 }
 

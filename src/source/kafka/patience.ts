@@ -1,8 +1,7 @@
 /**
  * What is done when nothing gets further: a transaction that has ended and lacks changes is asked
  * for at the sink first (it may have been applied before a restart, and come again), and is a fault
- * when even the patience is over. So is a change whose transaction never began. And whatever else
- * gets further: a transaction that has begun and does not end, while later ones do.
+ * when even the patience is over. So is a change whose transaction never began.
  */
 import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { END, type Stop } from "../../decode/decoder.ts";
@@ -50,19 +49,11 @@ export class Patience {
 
   /** Whether it is time to {@linkcode look}. */
   get isDue(): boolean {
-    return this.options.now() >= this.#lookAtMs || this.isOver;
-  }
-
-  /** Whether one has been overtaken for too long, which nothing is waited for any more. */
-  get isOver(): boolean {
-    return this.#overtakenMs >= this.options.patienceMs;
+    return this.options.now() >= this.#lookAtMs;
   }
 
   /** What has lacked for a while, as a sentence; null: nothing has. */
   get lacking(): string | null {
-    if (this.#overtakenMs >= LACKING_MS) {
-      return endless(this.options.transactions.overtaken!.id);
-    }
     if (this.options.now() - this.#progressAtMs < LACKING_MS) return null;
     for (const each of this.options.transactions.all) {
       const missing = each.missing((table) => this.options.isOurs(table));
@@ -75,10 +66,6 @@ export class Patience {
   look(): Stop {
     const { transactions, patienceMs, now } = this.options;
     this.#lookAtMs = now() + LOOK_MS;
-    if (this.isOver) {
-      const { id, came } = transactions.overtaken!;
-      return this.#giveUp(id, endless(id), came.keys().next().value ?? null);
-    }
     const isLate = now() - this.#progressAtMs >= patienceMs;
     for (const each of transactions.all) {
       const missing = each.missing((table) => this.options.isOurs(table));
@@ -104,17 +91,11 @@ export class Patience {
     return { kind: "ask", txs: [tx], before: this.options.before(), answer };
   }
 
-  /** For how long one has been overtaken; −1: none is. */
-  get #overtakenMs(): number {
-    const atMs = this.options.transactions.overtaken?.overtakenAtMs ?? null;
-    return atMs === null ? -1 : this.options.now() - atMs;
-  }
-
-  #giveUp(id: string, what: string, table: string | null): Stop {
+  #giveUp(id: string, what: string, table: string): Stop {
     const { transactions, patienceMs, now } = this.options;
     const fault = new Fault("incomplete", {
       what,
-      received: `nothing more of it for ${patienceMs / 1000} s`,
+      received: `nothing more for ${patienceMs / 1000} s`,
       todo: "The connector has lost it, or still waits to send it: see its log. Wait and start " +
         "again; or take it as it is (SLUICE_ON_BAD_RECORD=dead-letter) and compare with the source.",
     });
@@ -131,9 +112,4 @@ function lacking(id: string, missing: readonly { table: string; rows: number }[]
   const each = missing.map(({ table, rows }) => `${rows} of ${table}`);
   return `transaction ${id} has ended at the source, and the topics lack changes of it: ` +
     each.join(", ");
-}
-
-function endless(id: string): string {
-  return `transaction ${id} has begun, later ones have ended, and the transaction topic has no END ` +
-    "of it";
 }

@@ -20,6 +20,7 @@ function head(lsn: number, snapshot: string): ChangeHead {
     commitTimeMs: 0,
     snapshot,
     transaction: null,
+    transactionOrder: 0,
     keyChange: null,
   };
 }

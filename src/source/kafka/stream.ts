@@ -138,7 +138,7 @@ export class KafkaStream implements ChangeStream {
     this.#isNews = false;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#found !== undefined) await this.#bind(this.#found);
-    this.#lookAtSnapshot();
+    this.#lookAtEnds();
     order.wake();
     if (order.wantsMarks && !this.#isLooking) {
       this.#isLooking = true;
@@ -259,13 +259,13 @@ export class KafkaStream implements ChangeStream {
     this.#news();
   }
 
-  /** Asks where the topics end, once the snapshot's last record was seen. */
-  #lookAtSnapshot(): void {
-    const { order: { snapshot }, cluster } = this.parts;
-    if (snapshot.wantsEnds && !this.#isAsking) {
+  /** Asks where the topics end, when the order has to know. */
+  #lookAtEnds(): void {
+    const { order, cluster } = this.parts;
+    if (order.wantsEnds && !this.#isAsking) {
       this.#isAsking = true;
       cluster.offsets([...this.#known.keys()]).then((offsets) => {
-        snapshot.endsAt(
+        order.endsAt(
           new Map(offsets.map((each) => [each.topic, each.partitions.map(({ end }) => end)])),
         );
         this.#isAsking = false;
@@ -273,7 +273,7 @@ export class KafkaStream implements ChangeStream {
       }, (error) => this.#fail(error));
     }
     const { all = [] } = this.#feeds ?? {};
-    snapshot.look((topic, partition) =>
+    order.snapshot.look((topic, partition) =>
       all.find((feed) => feed.topic === topic && feed.partition === partition)?.next ?? 0
     );
   }
