@@ -82,7 +82,10 @@ async function fetchOffsets(
 ): Promise<Map<string, Map<number, number>>> {
   if (asked.length === 0) return new Map();
   // Asking by time is not in kafkajs's types.
-  const question = asked.map((one) => ({ fromBeginning: false, ...one, ...which }));
+  const question = asked.map((one) => ({
+    ...one,
+    ...which,
+  })) as ({ fromBeginning: boolean } & Asked)[];
   const given = await cluster.fetchTopicsOffset(question);
   return new Map(given.map(({ topic, partitions }) => [
     topic,

@@ -100,7 +100,6 @@ export class Order {
       transactions,
       lsnAtStart: position.lsn,
       isOurs,
-      now: options.now,
       taken: (lsn) => {
         this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
@@ -167,9 +166,13 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. */
+  /** How far everything was taken, between transactions. Of topics that are not read (yet, or since
+   * SLUICE_TABLES leaves them out now) it is what it was. */
   get position(): KafkaPosition {
     const topics: Record<string, PartitionPosition[]> = {};
+    for (const [topic, each] of Object.entries(this.options.position.topics)) {
+      topics[topic] = [...each];
+    }
     const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
       (topics[topic] ??= [])[partition] = { next, lsn };
     };
@@ -218,7 +221,7 @@ export class Order {
       this.#taken = 0;
       return END;
     }
-    if (this.#isStuck || this.#patience.isOver) {
+    if (this.#isStuck) {
       const stop = this.#patience.isDue ? this.#patience.look() : END;
       this.#isStuck = stop === END; // an answer, or giving up, lets things move again
       return stop;

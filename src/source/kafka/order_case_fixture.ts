@@ -131,6 +131,15 @@ export class Case {
     this.order.bind(this.feeds);
   }
 
+  get #ends(): Map<string, number[]> {
+    const ends = new Map<string, number[]>();
+    for (const { topic, partition, end } of this.feeds) {
+      if (!ends.has(topic)) ends.set(topic, []);
+      ends.get(topic)![partition] = end;
+    }
+    return ends;
+  }
+
   /** What `beginning` asks a cluster. */
   get cluster() {
     const topics = [...new Set([...this.#records.values()].map(([{ topic }]) => topic))];
@@ -169,6 +178,7 @@ export class Case {
         setAside();
         this.letters.push(stop.fault.kind);
       }
+      if (this.order.wantsEnds) this.order.endsAt(this.#ends);
       if (!this.order.inTransaction) this.sink.commit(this.order.position);
     }
   }

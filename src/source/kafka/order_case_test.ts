@@ -27,36 +27,6 @@ Deno.test("heartbeats are no progress of a transaction that lacks changes", () =
   );
 });
 
-Deno.test("a transaction whose END was lost does not hold up those after it for ever", () => {
-  for (const policy of ["stop", "dead-letter"] as const) {
-    using test = new Case(policy);
-    test.begin(7, 90);
-    test.row({ table: A, key: 1, lsn: 100, of: 7 });
-    test.start();
-    test.read();
-    test.wait(100);
-    assert.equal(test.order.incomplete, null, "its END may still come: nothing came after it");
-    for (let tx = 8; tx < 20; tx++) {
-      test.begin(tx, tx * 100);
-      test.row({ table: A, key: tx, lsn: tx * 100, of: tx });
-      test.end(tx, tx * 100 + 1, { [A]: 1 });
-      if (tx < 18) test.wait(5);
-    }
-    assert.deepEqual(test.visible(A), []);
-    assert.match(test.order.incomplete ?? "", /transaction 7 .*no END/);
-    if (policy === "stop") {
-      assert.throws(
-        () => test.wait(20),
-        (error) => error instanceof Fault && error.kind === "incomplete",
-      );
-      continue;
-    }
-    test.wait(20);
-    assert.deepEqual(test.letters, ["incomplete"]);
-    assert.equal(test.visible(A).length, 13);
-  }
-});
-
 Deno.test("a transaction that a crash has cut off is waited for while older ones come again", () => {
   using test = new Case();
   for (let tx = 1; tx < 4; tx++) {
@@ -107,4 +77,28 @@ Deno.test("a warehouse is filled again from the connector's second snapshot with
   test.read();
   assert.deepEqual(test.visible(A), ["2 r", "4 c"]);
   assert.deepEqual(test.visible(B), ["3 c", "5 c", "6 c"]);
+});
+
+Deno.test("after a restart it goes on from the position, and nothing is read again", () => {
+  using test = new Case();
+  test.row({ table: A, key: 1, lsn: 50, op: "r", snapshot: "last" });
+  test.row({ table: A, key: 1, lsn: 60, op: "u" });
+  test.row({ table: B, key: 1, lsn: 70 });
+  test.start();
+  test.read();
+  const { topics } = test.sink.position;
+  assert.deepEqual(topics, {
+    "p.public.a": [{ next: 2, lsn: 60 }],
+    "p.public.b": [{ next: 1, lsn: 70 }],
+  });
+  test.start();
+  assert.deepEqual(test.order.position.topics, topics);
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 r", "1 u"]);
+  test.start([A]);
+  test.read();
+  assert.deepEqual(test.order.position.topics, topics, "also of what is not read any more");
+  test.start();
+  test.read();
+  assert.deepEqual(test.visible(B), ["1 c"]);
 });

@@ -46,7 +46,7 @@ function readAll(
     feeds = [...topics].map(([name, records]) => {
       const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
       const feed = new TestFeed(topic, Number(partition), records);
-      feed.next = sink.position.topics[topic]?.[Number(partition)]?.next ?? 0;
+      feed.next = order.position.topics[topic]?.[Number(partition)]?.next ?? 0;
       feed.letGo();
       return feed;
     });
