@@ -68,7 +68,7 @@ export class KafkaSource implements Source {
       const topics = (await cluster.topics()).filter((topic) => this.#names.isRead(topic));
       const offsets = await cluster.offsets(topics);
       assertOrdered(offsets, this.#names);
-      assertHeld(position, offsets);
+      assertHeld(position, offsets, this.#names);
       warnOfGaps(position, offsets);
       if (this.options.databaseUrl !== undefined) await this.#readCatalog();
       const { snapshot } = position;

@@ -141,7 +141,8 @@ export class Order {
       );
       if (lane === undefined) {
         const from = position.topics[feed.topic]?.[feed.partition];
-        return new Lane(feed, from, codec, this.#recent);
+        const isLate = from === undefined && position.topics[names.transactions] !== undefined;
+        return new Lane(feed, from, codec, this.#recent, isLate);
       }
       lane.feed = feed;
       return lane;
@@ -292,7 +293,10 @@ export class Order {
       this.duplicates++;
       return this.#pass(lane);
     }
-    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) return BLOCKED;
+    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) {
+      if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
+      this.#transactions.wasDone(id);
+    }
     const name = tableName({ schema: head.schema, name: head.table });
     const target = this.#targets.get(name);
     if (target === undefined) {
@@ -411,9 +415,10 @@ export class Order {
 
   /** Whether a table's changes come to us: others' are not waited for. */
   #isOurs(name: string): boolean {
-    if (this.#targets.isLeftOut(name)) return false;
+    const { names } = this.options;
+    if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
     return this.#targets.get(name) !== undefined ||
-      this.#lanes.some(({ feed }) => feed.topic === this.options.names.topicOf(name));
+      this.#lanes.some(({ feed }) => feed.topic === names.topicOf(name));
   }
 
   #partitionsOf(topic: string): number {

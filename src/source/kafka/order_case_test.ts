@@ -8,6 +8,14 @@ import { TopicNames } from "./topics.ts";
 const A = "public.a";
 const B = "public.b";
 
+/** A transaction of one row of each table. */
+function change(test: Case, tx: number, lsn: number, keys: Record<string, number>): void {
+  test.begin(tx, lsn - 1);
+  for (const [table, key] of Object.entries(keys)) test.row({ table, key, lsn, of: tx });
+  test.end(tx, lsn + 1, Object.fromEntries(Object.keys(keys).map((table) => [table, 1])));
+  test.nowMs += 5;
+}
+
 Deno.test("heartbeats are no progress of a transaction that lacks changes", () => {
   using test = new Case();
   test.begin(7, 90);
@@ -52,23 +60,18 @@ Deno.test("a transaction that a crash has cut off is waited for while older ones
 
 Deno.test("a warehouse is filled again from the connector's second snapshot without a loss", async () => {
   using test = new Case();
-  const change = (tx: number, lsn: number, keys: Record<string, number>) => {
-    test.begin(tx, lsn - 1);
-    for (const [table, key] of Object.entries(keys)) test.row({ table, key, lsn, of: tx });
-    test.end(tx, lsn + 1, Object.fromEntries(Object.keys(keys).map((table) => [table, 1])));
-  };
   test.row({ table: A, key: 1, lsn: 50, op: "r", snapshot: "last" });
-  change(7, 100, { [A]: 2, [B]: 1 });
+  change(test, 7, 100, { [A]: 2, [B]: 1 });
   test.nowMs += 60_000; // B is emptied, without an event; and A has a row when the snapshot begins
   test.row({ table: A, key: 2, lsn: 500, op: "r", snapshot: "last" });
   test.nowMs += 1000;
-  change(8, 600, { [B]: 3 });
-  change(9, 700, { [A]: 4, [B]: 5 });
+  change(test, 8, 600, { [B]: 3 });
+  change(test, 9, 700, { [A]: 4, [B]: 5 });
   test.start();
   test.read((topic) => topic !== "p.public.a"); // B and the transactions are far ahead
   test.read();
   assert.notEqual(test.sink.position.snapshot.again, null);
-  change(10, 800, { [B]: 6 });
+  change(test, 10, 800, { [B]: 6 });
   test.read();
   const names = new TopicNames("p", ["public.*"]);
   const position = await beginning(test.cluster, { clusterId: "c", names }, test.sink.position);
@@ -101,4 +104,34 @@ Deno.test("after a restart it goes on from the position, and nothing is read aga
   test.start();
   test.read();
   assert.deepEqual(test.visible(B), ["1 c"]);
+});
+
+Deno.test("a table that SLUICE_TABLES no longer matches is not waited for", () => {
+  using test = new Case();
+  change(test, 7, 100, { [A]: 1, [B]: 1 });
+  test.start();
+  test.read();
+  test.start([A]);
+  change(test, 8, 200, { [A]: 2, [B]: 2 });
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
+});
+
+Deno.test("a table that is matched since lately is read from its beginning, and not waited for", () => {
+  using test = new Case();
+  for (let tx = 1; tx < 20; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  change(test, 20, 2000, { [B]: 20 });
+  test.start([A]);
+  test.read();
+  change(test, 21, 2100, { [A]: 21, [B]: 21 });
+  change(test, 22, 2200, { [B]: 22 });
+  test.start();
+  test.read((topic) => topic !== "p.transaction");
+  assert.equal(test.visible(B).length, 0, "which transactions are past is not known yet");
+  test.read();
+  assert.equal(test.visible(A).length, 20);
+  assert.equal(test.visible(B).length, 22);
+  test.start();
+  test.read();
+  assert.equal(test.sink.rows.length, 42);
 });
