@@ -241,6 +241,8 @@ export class Order {
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
       if (this.#attempts.settle(this.#lanes)) continue;
+      const unread = this.#unread();
+      if (unread !== undefined) return unread;
       this.#isStuck = true;
       return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
     }
@@ -273,10 +275,7 @@ export class Order {
   #step(lane: Lane, batch: Batch): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
     const record = feed.head!;
-    if (lane.fault !== undefined) {
-      const table = this.options.names.tableOf(feed.topic);
-      return this.#fault(lane.fault, record, table, () => this.#pass(lane));
-    }
+    if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
     if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
@@ -298,21 +297,23 @@ export class Order {
       this.#transactions.wasDone(id);
     }
     const name = tableName({ schema: head.schema, name: head.table });
+    const pass = (): undefined => {
+      if (transaction !== undefined) this.#count(transaction, lane, true);
+      return this.#pass(lane);
+    };
     const target = this.#targets.get(name);
     if (target === undefined) {
       if (!this.#targets.isLeftOut(name) && head.op !== "t") {
         const met = this.#targets.meet(name, record, head);
-        if (met instanceof Fault) return this.#fault(met, record, name, () => this.#pass(lane));
+        if (met instanceof Fault) return this.#fault(met, record, name, pass);
         if (met !== undefined) return met;
       }
-      // A table that is left out, or a TRUNCATE of one that never was.
-      if (transaction !== undefined) this.#count(transaction, lane, true);
-      return this.#pass(lane);
+      return pass(); // a table that is left out, or a TRUNCATE of one that never was
     }
     this.#commitTimeMs = head.commitTimeMs;
     const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
     if (isChange) batch.beginTransaction(head.commitTimeMs);
-    const stop = this.#write(lane, record, target, batch, transaction);
+    const stop = this.#write(lane, record, target, batch, transaction, pass);
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
@@ -321,18 +322,19 @@ export class Order {
     return stop;
   }
 
-  /** Writes a record's row, or the two of a change of key. */
+  /** Writes a record's row, or the two of a change of key. `pass` counts it and moves past it. */
   #write(
     lane: Lane,
     record: KafkaRecord,
     { name, rows }: Target,
     batch: Batch,
     transaction: OpenTransaction | undefined,
+    pass: () => void,
   ): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
     const isAlone = this.#partitionsOf(feed.topic) === 1;
     if (head.op === "t" && !isAlone) {
-      return this.#fault(manyPartitions(record, name), record, name, () => this.#pass(lane));
+      return this.#fault(manyPartitions(record, name), record, name, pass);
     }
     let stop: Stop | undefined;
     const pair = head.keyChange === "old" && isAlone
@@ -344,10 +346,7 @@ export class Order {
       stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
     }
     if (stop?.kind === "fault") {
-      return this.#fault(stop.fault, record, name, () => {
-        if (transaction !== undefined) this.#count(transaction, lane, true);
-        this.#pass(lane);
-      });
+      return this.#fault(stop.fault, record, name, pass);
     }
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
@@ -361,6 +360,26 @@ export class Order {
     }
     return undefined;
   }
+  /** The fault of a record that can't be read. It does not tell its transaction, so its turn has come
+   * when nothing else gets further, and one lacks a change of its topic or none is to come. */
+  #unread(): Stop | undefined {
+    const marks = this.#marks.feed;
+    const isPast = marks === undefined || (marks.head === undefined && marks.next >= marks.end);
+    for (const lane of this.#lanes) {
+      if (!lane.look() || lane.fault === undefined) continue;
+      const { names } = this.options;
+      const { topic } = lane.feed;
+      const isOfIt = (table: string) => names.topicOf(table) === topic && this.#isOurs(table);
+      const lacking = [...this.#transactions.all].find((each) => each.missing(isOfIt).length > 0);
+      if (lacking === undefined && (this.#transactions.isOpen || !isPast)) continue;
+      return this.#fault(lane.fault, lane.feed.head!, names.tableOf(topic), () => {
+        lacking?.setAside(lacking.missing(isOfIt)[0].table);
+        this.#pass(lane);
+      });
+    }
+    return undefined;
+  }
+
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);

@@ -135,3 +135,46 @@ Deno.test("a table that is matched since lately is read from its beginning, and 
   test.read();
   assert.equal(test.sink.rows.length, 42);
 });
+
+Deno.test("what is set aside counts in its transaction", () => {
+  using test = new Case("dead-letter");
+  test.row({ table: A, key: 1, lsn: 10, op: "r", snapshot: "last" });
+  test.row({ table: A, key: 2, lsn: 10, op: "r", partition: 1, snapshot: "last" });
+  test.begin(7, 90);
+  test.row({ table: A, key: 0, lsn: 100, of: 7, op: "t" });
+  test.row({ table: B, key: 1, lsn: 110, of: 7 });
+  test.end(7, 200, { [A]: 1, [B]: 1 });
+  test.start();
+  test.read();
+  assert.deepEqual(test.letters, ["bad-record"]);
+  assert.deepEqual(test.visible(B), ["1 c"], "without waiting");
+  test.begin(8, 290);
+  test.row({ table: B, key: 2, lsn: 300, of: 8 });
+  test.put("p.public.b", 0, { id: 3 }, "no JSON");
+  test.end(8, 400, { [B]: 2 });
+  test.read();
+  assert.deepEqual(test.letters, ["bad-record", "bad-record"]);
+  assert.deepEqual(test.visible(B), ["1 c", "2 c"], "also what nobody can read");
+  test.put("p.public.b", 0, { id: 4 }, "no JSON, and of no transaction");
+  test.read();
+  assert.equal(test.letters.length, 3);
+});
+
+Deno.test("a record that nobody can read stops right before its transaction", () => {
+  using test = new Case();
+  change(test, 1, 100, { [A]: 1, [B]: 1 });
+  change(test, 2, 200, { [B]: 2 });
+  test.begin(3, 290);
+  test.put("p.public.a", 0, { id: 3 }, "no JSON");
+  test.row({ table: B, key: 3, lsn: 310, of: 3 });
+  test.end(3, 400, { [A]: 1, [B]: 1 });
+  test.start();
+  test.read((topic) => topic === "p.public.a");
+  test.read((topic) => topic !== "p.public.b");
+  assert.throws(
+    () => test.read(),
+    (error) => error instanceof Fault && error.kind === "bad-record",
+  );
+  assert.deepEqual(test.visible(B), ["1 c", "2 c"]);
+  assert(test.order.inTransaction);
+});

@@ -61,6 +61,8 @@ export class OpenTransaction {
   #begunAtMs = 0;
   /** Rows that were news, by table. */
   readonly #news = new Map<string, number>();
+  /** Rows that can't be read and were set aside, by table. */
+  readonly #unread = new Map<string, number>();
   /** By table and partition. */
   readonly #runs = new Map<string, Map<object, Run[]>>();
 
@@ -71,6 +73,7 @@ export class OpenTransaction {
   begin(atMs: number): void {
     this.#begins++;
     this.#begunAtMs = atMs;
+    this.#unread.clear();
     this.counts = null;
   }
 
@@ -104,6 +107,11 @@ export class OpenTransaction {
     run.rows++;
   }
 
+  /** Notes a row that came, and of which nobody can say more than its table. */
+  setAside(table: string): void {
+    this.#unread.set(table, (this.#unread.get(table) ?? 0) + 1);
+  }
+
   /** Whether nothing more is to come of it. */
   isWhole(isOurs: (table: string) => boolean): boolean {
     if (this.wasApplied) return true;
@@ -117,7 +125,8 @@ export class OpenTransaction {
     for (const [table, rows] of this.counts) {
       if (!isOurs(table)) continue;
       const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
-      if (came < rows) missing.push({ table, rows: rows - came });
+      const lacks = rows - came - (this.#unread.get(table) ?? 0);
+      if (lacks > 0) missing.push({ table, rows: lacks });
     }
     return missing;
   }
