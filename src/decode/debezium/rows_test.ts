@@ -182,7 +182,7 @@ Deno.test("rows: a changed key's new row by itself lacks nothing, or is a fault"
     assert.equal(table.put(event({ op: "c" }, null, { ...ROW, id: "3" }, NEW)), undefined);
     const { kind, text } = faultOf(table.put(partial));
     assert.equal(kind, "bad-value");
-    assert.match(text, /"v" of public\.t was left out .* id=2/);
+    assert.match(text, /"v" of public\.t was left out .* id="2"/);
   }
   assert.deepEqual(await table.landed(), Array(2).fill(["c", "3", "one", "1", "0102"]));
 });
