@@ -75,10 +75,14 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** A change names its transaction, and there is no transaction topic: it is to be looked for. */
-  wantsMarks = false;
+  /** A change names its transaction, and there is no transaction topic. */
+  #wantsMarks = false;
   /** It was looked for, and is not there. */
   #isWithoutMarks = false;
+  /** Tables that an END names, and whose topics were not there when topics were looked for last. */
+  readonly #newTables = new Set<string>();
+  /** Those that were looked for since, and still are not: their rows come by no topic of theirs. */
+  readonly #absent = new Set<string>();
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -147,7 +151,8 @@ export class Order {
       lane.feed = feed;
       return lane;
     });
-    if (this.#marks.feed !== undefined) this.wantsMarks = false;
+    if (this.#marks.feed !== undefined) this.#wantsMarks = false;
+    this.#newTables.clear();
     this.#isStuck = false;
   }
 
@@ -156,10 +161,27 @@ export class Order {
     this.#isStuck = false;
   }
 
-  /** The transaction topic was looked for, and is not there: changes are taken without it. */
-  goWithoutMarks(): void {
-    this.#isWithoutMarks = true;
-    this.wantsMarks = this.#isStuck = false;
+  /** Topics that are to be looked for at once: what waits for their records goes on when they are
+   * bound, or known not to be there. */
+  get sought(): string[] {
+    const { names } = this.options;
+    const topics = [...this.#newTables].map((name) => names.topicOf(name));
+    return this.#wantsMarks ? [names.transactions, ...topics] : topics;
+  }
+
+  /** These topics were looked for, and are not there: changes are taken without them. */
+  goWithout(topics: readonly string[]): void {
+    const { names } = this.options;
+    if (topics.includes(names.transactions)) {
+      this.#isWithoutMarks = true;
+      this.#wantsMarks = false;
+    }
+    for (const name of this.#newTables) {
+      if (!topics.includes(names.topicOf(name))) continue;
+      this.#absent.add(name);
+      this.#newTables.delete(name);
+    }
+    this.#isStuck = false;
   }
 
   /** Whether `decode` may get further. */
@@ -279,7 +301,7 @@ export class Order {
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
     if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
-      this.wantsMarks = true;
+      this.#wantsMarks = true;
       return BLOCKED;
     }
     const id = this.#marks.feed === undefined ? null : head.transaction;
@@ -436,8 +458,12 @@ export class Order {
   #isOurs(name: string): boolean {
     const { names } = this.options;
     if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
-    return this.#targets.get(name) !== undefined ||
-      this.#lanes.some(({ feed }) => feed.topic === names.topicOf(name));
+    const topic = names.topicOf(name);
+    const isRead = this.#targets.get(name) !== undefined ||
+      this.#lanes.some(({ feed }) => feed.topic === topic);
+    if (isRead || this.#absent.has(name)) return isRead;
+    this.#newTables.add(name); // the connector has made its topic before it sent the END
+    return true;
   }
 
   #partitionsOf(topic: string): number {

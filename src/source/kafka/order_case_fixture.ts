@@ -131,6 +131,17 @@ export class Case {
     this.order.bind(this.feeds);
   }
 
+  /** Looks for the topics that are sought, as the stream does. */
+  #look(isWanted: (topic: string) => boolean): void {
+    const { sought } = this.order;
+    const there = new Set([...this.#records.values()].map(([{ topic }]) => topic));
+    const missing = sought.filter((topic) => !there.has(topic));
+    this.order.goWithout(missing);
+    if (missing.length === sought.length) return;
+    this.bind();
+    for (const feed of this.feeds) if (isWanted(feed.topic)) feed.fetch(Infinity);
+  }
+
   get #ends(): Map<string, number[]> {
     const ends = new Map<string, number[]>();
     for (const { topic, partition, end } of this.feeds) {
@@ -178,6 +189,7 @@ export class Case {
         setAside();
         this.letters.push(stop.fault.kind);
       }
+      if (this.order.sought.length > 0) this.#look(isWanted);
       if (this.order.wantsEnds) this.order.endsAt(this.#ends);
       if (!this.order.inTransaction) this.sink.commit(this.order.position);
     }

@@ -178,3 +178,20 @@ Deno.test("a record that nobody can read stops right before its transaction", ()
   assert.deepEqual(test.visible(B), ["1 c", "2 c"]);
   assert(test.order.inTransaction);
 });
+
+Deno.test("the first change of a table is waited for like the others of its transaction", () => {
+  using test = new Case();
+  change(test, 1, 100, { [A]: 1 });
+  test.start();
+  test.read();
+  change(test, 2, 200, { [A]: 2, [B]: 2 });
+  test.read((topic) => topic !== "p.public.b");
+  assert.deepEqual(test.visible(A), ["1 c"], "the topic of B is new, and has something");
+  test.read();
+  assert.deepEqual([...test.visible(A), ...test.visible(B)], ["1 c", "2 c", "2 c"]);
+  test.begin(3, 290);
+  test.row({ table: A, key: 3, lsn: 300, of: 3 });
+  test.end(3, 310, { [A]: 1, "public.elsewhere": 1 });
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c", "2 c", "3 c"], "what has no topic is not");
+});
