@@ -60,7 +60,7 @@ export interface OrderOptions {
 /** See the top of this file. */
 export class Order {
   readonly snapshot: SnapshotWatch;
-  readonly #transactions = new Transactions();
+  readonly #transactions: Transactions;
   readonly #recent: RecentChanges;
   readonly #targets: Targets;
   #lanes: Lane[] = [];
@@ -98,7 +98,7 @@ export class Order {
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
     const isOurs = (table: string) => this.#isOurs(table);
-    const transactions = this.#transactions;
+    const transactions = this.#transactions = new Transactions(position.lsn);
     this.#marks = new Marks({
       codec,
       transactions,

@@ -16,6 +16,8 @@ export interface Written {
   lsn: number;
   op?: string;
   of?: number;
+  /** Its `data_collection_order`. */
+  order?: number;
   text?: string | null;
   partition?: number;
   snapshot?: string;
@@ -56,7 +58,9 @@ export class Case {
 
   row({ table, key, lsn, op = "c", of, text = "", partition = 0, ...more }: Written): void {
     const [schema, name] = table.split(".");
-    const id = of === undefined ? null : { id: `${of}:${lsn}` };
+    const id = of === undefined
+      ? null
+      : { id: `${of}:${lsn}`, data_collection_order: more.order ?? 1 };
     const isRow = op !== "d" && op !== "t";
     this.put(`p.${table}`, partition, op === "t" ? null : { id: key }, {
       before: op === "d" ? { id: key, n: 0, text: null } : null,

@@ -195,3 +195,48 @@ Deno.test("the first change of a table is waited for like the others of its tran
   test.read();
   assert.deepEqual(test.visible(A), ["1 c", "2 c", "3 c"], "what has no topic is not");
 });
+
+Deno.test("a transaction is not cut off by one without rows that comes again", () => {
+  using test = new Case();
+  change(test, 1, 100, { [A]: 1 });
+  change(test, 2, 200, {}); // as a heartbeat's query makes them
+  test.start();
+  test.read();
+  test.start(); // nothing says any more that the second was whole
+  test.begin(3, 290);
+  test.row({ table: A, key: 3, lsn: 300, of: 3 });
+  test.nowMs += 5000; // the connector crashes, and goes back
+  change(test, 2, 200, {});
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c"]);
+  test.begin(3, 290);
+  test.row({ table: A, key: 4, lsn: 310, of: 3 });
+  test.end(3, 320, { [A]: 1 });
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c", "3 c", "4 c"]);
+});
+
+Deno.test("attempts are told apart by time where a partition's rows go on by order", () => {
+  using test = new Case();
+  for (const partition of [0, 1, 2]) {
+    test.row({ table: B, key: partition, lsn: 10, op: "r", partition });
+  }
+  test.put("p.transaction", 0, {}, null);
+  test.start();
+  test.read();
+  for (const isBefore of [true, false]) { // whether its second BEGIN is read before the rows
+    const [of, lsn] = isBefore ? [5, 100] : [6, 200];
+    const attempt = (rows: { key: number; partition: number; order: number }[]) => {
+      test.begin(of, lsn - 1);
+      for (const row of rows) test.row({ table: B, lsn: lsn + row.key, of, ...row });
+      test.nowMs += 5000;
+    };
+    attempt([{ key: 1, partition: 2, order: 1 }]);
+    if (!isBefore) test.read();
+    attempt([{ key: 2, partition: 1, order: 1 }, { key: 3, partition: 2, order: 2 }]);
+    if (!isBefore) test.read((topic) => topic !== "p.transaction");
+    test.end(of, lsn + 50, { [B]: 2 });
+    test.read();
+    assert.equal(test.visible(B).length, isBefore ? 6 : 9);
+  }
+});
