@@ -7,7 +7,7 @@ import { assertEqualToSource, openFile } from "./support/compare.ts";
 import { cpuShare } from "./support/cpu.ts";
 import type { TestDatabase } from "./support/postgres.ts";
 import { type SluiceProcess, warehouseFile } from "./support/process.ts";
-import { endOf, readiness, TestStack, untilReason, untilValue } from "./support/stack.ts";
+import { endOf, TestStack, untilReason, untilValue } from "./support/stack.ts";
 import { kafkaClient } from "./support/topics.ts";
 import { needs } from "./skip.ts";
 import { until } from "./support/until.ts";
@@ -64,6 +64,7 @@ test("retention overtakes the position", "ret", async (database) => {
   await until("the rows are in the topic", async () => await endOfTopic(topic) === 150);
   const admin = kafkaClient(stack.brokers).admin();
   await admin.connect();
+  await admin.fetchTopicOffsets(topic); // kafkajs deletes only where it knows the leader
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "120" }] });
   await admin.disconnect();
   await using lost = stack.sluice("ret");
@@ -250,7 +251,7 @@ async function assertEqualInTheEnd(
       `SELECT md5(string_agg('(' || id || ',' || note || ')', ',' ORDER BY id)) FROM public.${table}`;
     return (await sluice.sql(sql))?.rows[0][0] === rows;
   });
-  assert.equal((await readiness(sluice))?.status, 200);
+  await sluice.ready();
   await stopped(sluice);
   await using warehouse = await openFile(warehouseFile(stack.dataDir(data)));
   await assertEqualToSource(database, warehouse);
