@@ -93,9 +93,10 @@ export class Traffic {
 
   #statement(): string {
     const random = this.#random;
+    // An array is chosen once; what stands after IN may be chosen again for each row.
     const some = (table: string, count: number) =>
-      `id IN (SELECT id FROM ${table} ORDER BY md5(id || '${random.below(1e6)}')
-        LIMIT ${count} FOR UPDATE SKIP LOCKED)`;
+      `id = ANY (ARRAY (SELECT id FROM ${table} ORDER BY md5(id || '${random.below(1e6)}')
+        LIMIT ${count} FOR UPDATE SKIP LOCKED))`;
     const n = this.#number++;
     switch (random.below(12)) {
       case 0:
