@@ -45,12 +45,4 @@ export const EXTRA_CASES: Case[] = [
     ...AS_JSON,
     becomes: "VARCHAR[]",
   },
-  {
-    name: "jsons",
-    type: "jsonb[]",
-    values: [`ARRAY['{"a": 1}'::jsonb, NULL]`],
-    postgres: "to_json($::text[])::text",
-    duckdb: "to_json(list_transform($, lambda x: x::VARCHAR))::VARCHAR",
-    becomes: "JSON[]",
-  },
 ];
