@@ -318,6 +318,9 @@ export class Order {
       if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
       this.#transactions.wasDone(id);
     }
+    // What is in no transaction must not be in the way of a whole one: should it be a fault, that one
+    // is applied before.
+    if (id === null && this.#transactions.areWhole((each) => this.#isOurs(each))) return BLOCKED;
     const name = tableName({ schema: head.schema, name: head.table });
     const pass = (): undefined => {
       if (transaction !== undefined) this.#count(transaction, lane, true);
