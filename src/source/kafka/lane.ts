@@ -37,6 +37,8 @@ export class Lane {
     from: PartitionPosition | undefined,
     private readonly codec: DebeziumCodec,
     private readonly recent: RecentChanges,
+    /** It is read from its beginning, and the transactions only from later on. */
+    readonly isLate: boolean,
   ) {
     this.head = codec.head();
     this.lsnMax = this.#lsnKnown = this.#lsnAtTurn = from?.lsn ?? 0;

@@ -26,6 +26,8 @@ export interface MarksOptions {
 export class Marks {
   /** The topic's one partition; undefined while there is none. */
   feed: PartitionFeed | undefined;
+  /** When the first mark after the position was sent, ms since 1970. */
+  #firstAtMs: number | undefined;
   /** Ids of which the sink has said whether they were applied before. */
   #asked: ReadonlySet<string> = new Set();
 
@@ -39,6 +41,7 @@ export class Marks {
   ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
     const { transactions, isOurs, taken } = this.options;
     const { feed } = this;
+    this.#firstAtMs ??= feed?.head?.timestampMs;
     while (feed?.head !== undefined) {
       const mark = this.#scan(feed.head);
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
@@ -51,6 +54,14 @@ export class Marks {
       taken(mark?.lsn ?? 0);
     }
     return undefined;
+  }
+
+  /** Whether a change belongs to a transaction whose marks were passed before we started. Those of
+   * its topic were not if SLUICE_TABLES matches it since lately. `atMs`: when it was sent. */
+  arePast(lsn: Lsn, atMs: number): boolean {
+    if (lsn > this.options.lsnAtStart || this.feed === undefined) return false;
+    if (this.#firstAtMs !== undefined) return atMs <= this.#firstAtMs;
+    return this.feed.next >= this.feed.end;
   }
 
   /** Null: a tombstone. */

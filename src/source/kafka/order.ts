@@ -60,7 +60,7 @@ export interface OrderOptions {
 /** See the top of this file. */
 export class Order {
   readonly snapshot: SnapshotWatch;
-  readonly #transactions = new Transactions();
+  readonly #transactions: Transactions;
   readonly #recent: RecentChanges;
   readonly #targets: Targets;
   #lanes: Lane[] = [];
@@ -75,10 +75,14 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** A change names its transaction, and there is no transaction topic: it is to be looked for. */
-  wantsMarks = false;
+  /** A change names its transaction, and there is no transaction topic. */
+  #wantsMarks = false;
   /** It was looked for, and is not there. */
   #isWithoutMarks = false;
+  /** Tables that an END names, and whose topics were not there when topics were looked for last. */
+  readonly #newTables = new Set<string>();
+  /** Those that were looked for since, and still are not: their rows come by no topic of theirs. */
+  readonly #absent = new Set<string>();
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -94,7 +98,7 @@ export class Order {
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
     const isOurs = (table: string) => this.#isOurs(table);
-    const transactions = this.#transactions;
+    const transactions = this.#transactions = new Transactions(position.lsn);
     this.#marks = new Marks({
       codec,
       transactions,
@@ -104,6 +108,7 @@ export class Order {
         this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
+        this.#patience.moved();
       },
     });
     this.#attempts = new Attempts(transactions, codec, isOurs);
@@ -140,12 +145,14 @@ export class Order {
       );
       if (lane === undefined) {
         const from = position.topics[feed.topic]?.[feed.partition];
-        return new Lane(feed, from, codec, this.#recent);
+        const isLate = from === undefined && position.topics[names.transactions] !== undefined;
+        return new Lane(feed, from, codec, this.#recent, isLate);
       }
       lane.feed = feed;
       return lane;
     });
-    if (this.#marks.feed !== undefined) this.wantsMarks = false;
+    if (this.#marks.feed !== undefined) this.#wantsMarks = false;
+    this.#newTables.clear();
     this.#isStuck = false;
   }
 
@@ -154,10 +161,27 @@ export class Order {
     this.#isStuck = false;
   }
 
-  /** The transaction topic was looked for, and is not there: changes are taken without it. */
-  goWithoutMarks(): void {
-    this.#isWithoutMarks = true;
-    this.wantsMarks = this.#isStuck = false;
+  /** Topics that are to be looked for at once: what waits for their records goes on when they are
+   * bound, or known not to be there. */
+  get sought(): string[] {
+    const { names } = this.options;
+    const topics = [...this.#newTables].map((name) => names.topicOf(name));
+    return this.#wantsMarks ? [names.transactions, ...topics] : topics;
+  }
+
+  /** These topics were looked for, and are not there: changes are taken without them. */
+  goWithout(topics: readonly string[]): void {
+    const { names } = this.options;
+    if (topics.includes(names.transactions)) {
+      this.#isWithoutMarks = true;
+      this.#wantsMarks = false;
+    }
+    for (const name of this.#newTables) {
+      if (!topics.includes(names.topicOf(name))) continue;
+      this.#absent.add(name);
+      this.#newTables.delete(name);
+    }
+    this.#isStuck = false;
   }
 
   /** Whether `decode` may get further. */
@@ -165,9 +189,13 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. */
+  /** How far everything was taken, between transactions. Of topics that are not read (yet, or since
+   * SLUICE_TABLES leaves them out now) it is what it was. */
   get position(): KafkaPosition {
     const topics: Record<string, PartitionPosition[]> = {};
+    for (const [topic, each] of Object.entries(this.options.position.topics)) {
+      topics[topic] = [...each];
+    }
     const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
       (topics[topic] ??= [])[partition] = { next, lsn };
     };
@@ -235,6 +263,8 @@ export class Order {
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
       if (this.#attempts.settle(this.#lanes)) continue;
+      const unread = this.#unread();
+      if (unread !== undefined) return unread;
       this.#isStuck = true;
       return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
     }
@@ -267,14 +297,11 @@ export class Order {
   #step(lane: Lane, batch: Batch): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
     const record = feed.head!;
-    if (lane.fault !== undefined) {
-      const table = this.options.names.tableOf(feed.topic);
-      return this.#fault(lane.fault, record, table, () => this.#pass(lane));
-    }
+    if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
     if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
-      this.wantsMarks = true;
+      this.#wantsMarks = true;
       return BLOCKED;
     }
     const id = this.#marks.feed === undefined ? null : head.transaction;
@@ -287,23 +314,28 @@ export class Order {
       this.duplicates++;
       return this.#pass(lane);
     }
-    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) return BLOCKED;
+    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) {
+      if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
+      this.#transactions.wasDone(id);
+    }
     const name = tableName({ schema: head.schema, name: head.table });
+    const pass = (): undefined => {
+      if (transaction !== undefined) this.#count(transaction, lane, true);
+      return this.#pass(lane);
+    };
     const target = this.#targets.get(name);
     if (target === undefined) {
       if (!this.#targets.isLeftOut(name) && head.op !== "t") {
         const met = this.#targets.meet(name, record, head);
-        if (met instanceof Fault) return this.#fault(met, record, name, () => this.#pass(lane));
+        if (met instanceof Fault) return this.#fault(met, record, name, pass);
         if (met !== undefined) return met;
       }
-      // A table that is left out, or a TRUNCATE of one that never was.
-      if (transaction !== undefined) this.#count(transaction, lane, true);
-      return this.#pass(lane);
+      return pass(); // a table that is left out, or a TRUNCATE of one that never was
     }
     this.#commitTimeMs = head.commitTimeMs;
     const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
     if (isChange) batch.beginTransaction(head.commitTimeMs);
-    const stop = this.#write(lane, record, target, batch, transaction);
+    const stop = this.#write(lane, record, target, batch, transaction, pass);
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
@@ -312,18 +344,19 @@ export class Order {
     return stop;
   }
 
-  /** Writes a record's row, or the two of a change of key. */
+  /** Writes a record's row, or the two of a change of key. `pass` counts it and moves past it. */
   #write(
     lane: Lane,
     record: KafkaRecord,
     { name, rows }: Target,
     batch: Batch,
     transaction: OpenTransaction | undefined,
+    pass: () => void,
   ): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
     const isAlone = this.#partitionsOf(feed.topic) === 1;
     if (head.op === "t" && !isAlone) {
-      return this.#fault(manyPartitions(record, name), record, name, () => this.#pass(lane));
+      return this.#fault(manyPartitions(record, name), record, name, pass);
     }
     let stop: Stop | undefined;
     const pair = head.keyChange === "old" && isAlone
@@ -335,15 +368,12 @@ export class Order {
       stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
     }
     if (stop?.kind === "fault") {
-      return this.#fault(stop.fault, record, name, () => {
-        if (transaction !== undefined) this.#count(transaction, lane, true);
-        this.#pass(lane);
-      });
+      return this.#fault(stop.fault, record, name, pass);
     }
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
       while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
-      if (head.op === "r") this.snapshot.row(head, name, feed.topic, feed.partition, feed.next);
+      if (head.op === "r") this.snapshot.row(head, name, feed.head!);
       else this.snapshot.streaming();
       lane.remember(this.#nextSeq++);
       this.#lsn = Math.max(this.#lsn, head.lsn);
@@ -352,6 +382,26 @@ export class Order {
     }
     return undefined;
   }
+  /** The fault of a record that can't be read. It does not tell its transaction, so its turn has come
+   * when nothing else gets further, and one lacks a change of its topic or none is to come. */
+  #unread(): Stop | undefined {
+    const marks = this.#marks.feed;
+    const isPast = marks === undefined || (marks.head === undefined && marks.next >= marks.end);
+    for (const lane of this.#lanes) {
+      if (!lane.look() || lane.fault === undefined) continue;
+      const { names } = this.options;
+      const { topic } = lane.feed;
+      const isOfIt = (table: string) => names.topicOf(table) === topic && this.#isOurs(table);
+      const lacking = [...this.#transactions.all].find((each) => each.missing(isOfIt).length > 0);
+      if (lacking === undefined && (this.#transactions.isOpen || !isPast)) continue;
+      return this.#fault(lane.fault, lane.feed.head!, names.tableOf(topic), () => {
+        lacking?.setAside(lacking.missing(isOfIt)[0].table);
+        this.#pass(lane);
+      });
+    }
+    return undefined;
+  }
+
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
@@ -387,8 +437,10 @@ export class Order {
   }
 
   #pass(lane: Lane): undefined {
+    const { op } = lane.head;
     lane.take();
     this.#moved();
+    if (op !== null && op !== "m" && op !== "r") this.#patience.moved();
     return undefined;
   }
 
@@ -400,14 +452,18 @@ export class Order {
   #moved(): void {
     this.#taken++;
     this.#isStuck = false;
-    this.#patience.moved();
   }
 
   /** Whether a table's changes come to us: others' are not waited for. */
   #isOurs(name: string): boolean {
-    if (this.#targets.isLeftOut(name)) return false;
-    return this.#targets.get(name) !== undefined ||
-      this.#lanes.some(({ feed }) => feed.topic === this.options.names.topicOf(name));
+    const { names } = this.options;
+    if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
+    const topic = names.topicOf(name);
+    const isRead = this.#targets.get(name) !== undefined ||
+      this.#lanes.some(({ feed }) => feed.topic === topic);
+    if (isRead || this.#absent.has(name)) return isRead;
+    this.#newTables.add(name); // the connector has made its topic before it sent the END
+    return true;
   }
 
   #partitionsOf(topic: string): number {

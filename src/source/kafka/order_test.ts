@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { type Batch, OP } from "../../batch/batch.ts";
-import { META, META_COUNT, TableLayout } from "../../batch/column.ts";
 import { Pool } from "../../batch/pool.ts";
 import { debeziumCodec } from "../../decode/debezium/codec.ts";
-import type { KafkaPosition } from "../position.ts";
 import { Order } from "./order.ts";
 import {
   makeTransactions,
@@ -13,77 +10,11 @@ import {
   TestFeed,
   type Topics,
 } from "./order_fixture.ts";
+import { type Row, TestSink } from "./order_sink_fixture.ts";
 import { TopicNames } from "./topics.ts";
 
 const TABLES = ["public.a", "public.b", "public.c"];
 const partitionsOf = (table: string) => table === "public.c" ? 3 : 1;
-
-interface Row {
-  table: string;
-  key: number;
-  op: string;
-  value: number | null;
-  lsn: number;
-  seq: number;
-  tx: number;
-}
-
-/** What a sink would hold, and the layouts that it made. */
-class TestSink {
-  rows: Row[] = [];
-  pending: Row[] = [];
-  layouts: TableLayout[] = [];
-  position: KafkaPosition = {
-    kind: "kafka",
-    clusterId: "c",
-    prefix: "p",
-    topics: {},
-    snapshot: { phase: "done", lsn: 0, again: null },
-    lsn: 0,
-  };
-
-  write(batch: Batch): void {
-    for (const { layout, chunks } of batch.segments.values()) {
-      const [id, n] = ["id", "n"].map((name) =>
-        META_COUNT + layout.table.columns.findIndex((column) => column.name === name)
-      );
-      for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++) {
-          const long = (column: number) =>
-            batch.ints[(chunk.data[column] >> 2) + row * 2 + 1] * 2 ** 32 +
-            (batch.ints[(chunk.data[column] >> 2) + row * 2] >>> 0);
-          const isNull = (column: number) =>
-            (batch.bytes[chunk.validity[column] + (row >> 3)] & (1 << (row & 7))) === 0;
-          this.pending.push({
-            table: layout.name,
-            key: long(id),
-            op: Object.entries(OP).find(([, code]) =>
-              code === batch.bytes[chunk.data[META.op] + row]
-            )![0],
-            value: isNull(n) ? null : long(n),
-            lsn: long(META.lsn),
-            seq: long(META.seq),
-            tx: long(META.tx),
-          });
-        }
-      }
-    }
-  }
-
-  /** As `Recall` asks. */
-  recognise(batch: Batch): number[] {
-    const before = [...this.rows, ...this.pending];
-    this.pending = [];
-    this.write(batch);
-    const asked = this.pending.sort((a, b) => a.seq - b.seq);
-    this.pending = before.filter((row) => !this.rows.includes(row));
-    return asked.map((row) =>
-      before.find(({ table, key, op, lsn }) =>
-        table === row.table && key === row.key && op === row.op && lsn === row.lsn
-      )?.seq ?? 0
-    );
-  }
-}
 
 /** Reads all of the topics, with restarts, and checks what is visible after every commit. */
 function readAll(
@@ -115,7 +46,7 @@ function readAll(
     feeds = [...topics].map(([name, records]) => {
       const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
       const feed = new TestFeed(topic, Number(partition), records);
-      feed.next = sink.position.topics[topic]?.[Number(partition)]?.next ?? 0;
+      feed.next = order.position.topics[topic]?.[Number(partition)]?.next ?? 0;
       feed.letGo();
       return feed;
     });
@@ -129,29 +60,11 @@ function readAll(
     while (stop.kind === "commit" && random(2) === 0 && order.hasInput) stop = order.decode(batch);
     nowMs += 10;
     if (stop.kind === "fault") throw stop.fault;
-    if (stop.kind === "evolve") {
-      const layout = sink.layouts.find(({ name }) => name === `public.${stop.table.name}`) ??
-        new TableLayout(stop.table);
-      if (!sink.layouts.includes(layout)) sink.layouts = [...sink.layouts, layout];
-      stop.adopt(layout);
-    }
     sink.write(batch);
     pool.give(batch);
-    if (stop.kind === "recall") {
-      const asked = pool.take()!;
-      stop.recall.fill(asked);
-      stop.recall.answer(sink.recognise(asked));
-      pool.give(asked);
-    }
-    if (stop.kind === "ask") {
-      const { txs, before } = stop;
-      const all = [...sink.rows, ...sink.pending].filter(({ seq }) => seq < before);
-      stop.answer(new Set(txs.filter((tx) => all.some((row) => row.tx === tx))));
-    }
+    sink.answer(stop, pool);
     if (!order.inTransaction) {
-      sink.rows.push(...sink.pending.sort((a, b) => a.seq - b.seq));
-      sink.pending = [];
-      sink.position = order.position;
+      sink.commit(order.position);
       if (marks) assertWhole(sink.rows, source);
       isRestart = random(12) === 0;
     } else isRestart = random(60) === 0; // amid a transaction: what is pending is lost

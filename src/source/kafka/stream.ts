@@ -36,7 +36,7 @@ export class KafkaStream implements ChangeStream {
   /** What was found beyond that, until it is read. */
   #found: readonly TopicOffsets[] | undefined;
   #isRebinding = false;
-  /** The transaction topic is being looked for. */
+  /** What is sought is being looked for. */
   #isLooking = false;
   #failure: unknown;
   /** Something has changed since the last read. */
@@ -129,6 +129,7 @@ export class KafkaStream implements ChangeStream {
 
   async read(): Promise<void> {
     const { order } = this.parts;
+    this.#lookAround();
     if (!this.#isNews && this.#failure === undefined) {
       // What waits for another's records must not keep those from coming.
       const { bufferedBytes = 0, bufferedBytesMax = 0 } = this.#feeds ?? {};
@@ -138,12 +139,8 @@ export class KafkaStream implements ChangeStream {
     this.#isNews = false;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#found !== undefined) await this.#bind(this.#found);
-    this.#lookAtEnds();
+    this.#lookAround();
     order.wake();
-    if (order.wantsMarks && !this.#isLooking) {
-      this.#isLooking = true;
-      this.#watch(0);
-    }
   }
 
   decode(batch: Batch): Stop {
@@ -234,17 +231,20 @@ export class KafkaStream implements ChangeStream {
   }
 
   async #lookForTopics(): Promise<void> {
-    const { cluster, names } = this.parts;
+    const { cluster, names, order } = this.parts;
+    const sought = order.sought; // before: what is sought later may not be there yet
     const topics = (await cluster.topics()).filter((topic) => names.isRead(topic));
     const offsets = await cluster.offsets(topics);
-    const { order } = this.parts;
-    if (order.wantsMarks && !topics.includes(names.transactions)) {
+    const missing = sought.filter((topic) => !topics.includes(topic));
+    if (missing.includes(names.transactions)) {
       log.warn(
         "changes name their transactions, and there is no topic {topic}: a read may see half of " +
           "a transaction",
         { topic: names.transactions },
       );
-      order.goWithoutMarks();
+    }
+    if (missing.length > 0) {
+      order.goWithout(missing);
       this.#news();
     }
     const fresh = offsets.filter(({ topic, partitions }) =>
@@ -259,9 +259,13 @@ export class KafkaStream implements ChangeStream {
     this.#news();
   }
 
-  /** Asks where the topics end, when the order has to know. */
-  #lookAtEnds(): void {
+  /** Asks for what the order has to know: which topics there are, and where they end. */
+  #lookAround(): void {
     const { order, cluster } = this.parts;
+    if (order.sought.length > 0 && !this.#isLooking) {
+      this.#isLooking = true;
+      this.#watch(0);
+    }
     if (order.wantsEnds && !this.#isAsking) {
       this.#isAsking = true;
       cluster.offsets([...this.#known.keys()]).then((offsets) => {

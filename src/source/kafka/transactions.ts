@@ -9,6 +9,7 @@
  * Free of I/O; order.ts asks it.
  */
 import type { TransactionMark } from "../../decode/decoder.ts";
+import type { Lsn } from "../position.ts";
 
 /** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
@@ -21,8 +22,12 @@ export function txOf(id: string): number {
 /** Rows of a transaction that came one after the other by one partition, in one attempt of the
  * connector's to send it. */
 interface Run {
-  /** When its first record was sent, ms since 1970. */
+  /** When its first and its last record were sent, ms since 1970. */
   readonly sinceMs: number;
+  untilMs: number;
+  /** By order, it may go on with the run before: but it came so much later that the connector may
+   * have started again, with rows of other partitions. */
+  readonly mayGoOn: boolean;
   /** `data_collection_order` of its last record. */
   order: number;
   rows: number;
@@ -61,6 +66,8 @@ export class OpenTransaction {
   #begunAtMs = 0;
   /** Rows that were news, by table. */
   readonly #news = new Map<string, number>();
+  /** Rows that can't be read and were set aside, by table. */
+  readonly #unread = new Map<string, number>();
   /** By table and partition. */
   readonly #runs = new Map<string, Map<object, Run[]>>();
 
@@ -71,6 +78,7 @@ export class OpenTransaction {
   begin(atMs: number): void {
     this.#begins++;
     this.#begunAtMs = atMs;
+    this.#unread.clear();
     this.counts = null;
   }
 
@@ -79,7 +87,7 @@ export class OpenTransaction {
     this.mayLackOld = this.#begins > 1;
   }
 
-  /** Another has begun instead of its END: the connector went on behind its last row, which it had
+  /** A later one has ended instead of it: the connector went on behind its last row, which it had
    * flushed before it crashed, so all rows are in the topics. */
   cutOff(): void {
     if (this.counts !== null) return;
@@ -96,12 +104,19 @@ export class OpenTransaction {
     let runs = partitions.get(partition);
     if (runs === undefined) partitions.set(partition, runs = []);
     let run = runs.at(-1);
-    if (run === undefined || order <= run.order) {
-      run = { sinceMs: atMs, order, rows: 0 };
+    const isNext = run !== undefined && order > run.order;
+    if (!isNext || atMs - run!.untilMs >= RESTART_MS_MIN) {
+      run = { sinceMs: atMs, untilMs: atMs, mayGoOn: isNext, order, rows: 0 };
       runs.push(run);
     }
-    run.order = order;
-    run.rows++;
+    run!.untilMs = atMs;
+    run!.order = order;
+    run!.rows++;
+  }
+
+  /** Notes a row that came, and of which nobody can say more than its table. */
+  setAside(table: string): void {
+    this.#unread.set(table, (this.#unread.get(table) ?? 0) + 1);
   }
 
   /** Whether nothing more is to come of it. */
@@ -117,7 +132,8 @@ export class OpenTransaction {
     for (const [table, rows] of this.counts) {
       if (!isOurs(table)) continue;
       const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
-      if (came < rows) missing.push({ table, rows: rows - came });
+      const lacks = rows - came - (this.#unread.get(table) ?? 0);
+      if (lacks > 0) missing.push({ table, rows: lacks });
     }
     return missing;
   }
@@ -144,9 +160,11 @@ export class OpenTransaction {
     let rows = 0;
     for (const runs of partitions.values()) {
       // The most: the attempt after the last one whose BEGIN was read sends no more than it.
-      let most = 0;
+      let [most, one] = [0, 0];
       for (const run of runs) {
-        if (run.sinceMs >= this.#begunAtMs - RESTART_MS_MIN) most = Math.max(most, run.rows);
+        const isEarlier = run.sinceMs < this.#begunAtMs - RESTART_MS_MIN;
+        one = isEarlier ? 0 : run.mayGoOn ? one + run.rows : run.rows;
+        most = Math.max(most, one);
       }
       rows += most;
     }
@@ -159,6 +177,9 @@ export class Transactions {
   readonly #open = new Map<string, OpenTransaction>();
   #done = new Set<string>();
   #doneBefore = new Set<string>();
+
+  /** `lsnAtStart`: up to where the source's log had been applied when we started. */
+  constructor(private readonly lsnAtStart: Lsn) {}
 
   /** Whether any is open. */
   get isOpen(): boolean {
@@ -197,17 +218,19 @@ export class Transactions {
   }
 
   /** Takes a mark of the transaction topic, which was sent at `atMs`. */
-  mark({ id, status, counts }: TransactionMark, nextSeq: number, atMs: number): void {
+  mark({ id, status, counts, lsn }: TransactionMark, nextSeq: number, atMs: number): void {
     if (this.isDone(id)) return;
     let transaction = this.#open.get(id);
     if (transaction === undefined) {
-      // All that come before it in the source's log were whole, or are open.
-      for (const each of this.#open.values()) each.cutOff();
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
     }
     if (status === "BEGIN") transaction.begin(atMs);
     else transaction.end(counts ?? new Map());
+    // It comes later in the source's log than those that were opened before it, unless it was whole
+    // before we started and comes again: one without rows of ours is known by nothing else.
+    const isOld = lsn > 0 && lsn <= this.lsnAtStart;
+    if (status === "END" && !isOld) { for (const each of this.#open.values()) each.cutOff(); }
   }
 
   /** Whether one has ended of which an earlier attempt's rows may still come: all partitions must
