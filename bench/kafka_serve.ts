@@ -74,7 +74,9 @@ export class BenchServe implements AsyncDisposable {
 
   /** Rows of each current table. */
   async rows(): Promise<Record<string, number>> {
-    const counts = BANK_TABLES.map(({ name }) => `(SELECT count(*) FROM public.${name}) AS ${name}`);
+    const counts = BANK_TABLES.map(({ name }) =>
+      `(SELECT count(*) FROM public.${name}) AS ${name}`
+    );
     const response = await fetch(`${this.base}/v1/sql`, {
       method: "POST",
       headers: { "content-type": "application/json" },
