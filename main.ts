@@ -1,4 +1,4 @@
-/** argv → serve | generate | check; nothing else. */
+/** argv → serve | generate | check | dead-letters; nothing else. */
 import { Fault, toFaultData } from "./src/errors.ts";
 import { followParent } from "./src/parent.ts";
 import { VERSION } from "./src/version.ts";
@@ -7,9 +7,10 @@ const HELP = `Sluice ${VERSION}: keeps an embedded warehouse equal to a PostgreS
 
 Usage: sluice <mode> [options]
 
-  serve      replicate SLUICE_DATABASE_URL and answer queries over HTTP
-  generate   write realistic bank traffic into SLUICE_DATABASE_URL
-  check      validate the configuration, and try each connection and right
+  serve          replicate a database and answer queries over HTTP
+  generate       write realistic bank traffic into SLUICE_DATABASE_URL
+  check          validate the configuration, and try each connection and right
+  dead-letters   list or show records that were set aside
 
   sluice <mode> --help says more about each. Settings are environment variables: docs/CONFIG.md.
 `;
@@ -18,7 +19,9 @@ Usage: sluice <mode> [options]
 const MODES: Record<string, (args: string[], env: Record<string, string>) => Promise<number>> = {
   serve: async (args, env) => (await import("./src/service.ts")).runServe(args, env),
   generate: async (args, env) => (await import("./generator/generate.ts")).runGenerate(args, env),
-  check: async (args, env) => (await import("./src/source/postgres/check.ts")).runCheck(args, env),
+  check: async (args, env) => (await import("./src/source/check.ts")).runCheck(args, env),
+  "dead-letters": async (args, env) =>
+    (await import("./src/dead_letters.ts")).runDeadLetters(args, env),
 };
 
 async function main(args: string[]): Promise<number> {

@@ -3,25 +3,37 @@
  * ratios within one run: the peer is measured in the same minute, on the same rows.
  */
 import { Fault } from "../src/errors.ts";
+import { benchLatency } from "./latency.ts";
+import { benchDecode } from "./decode.ts";
+import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
 import { report } from "./report.ts";
 import { parseArgs } from "node:util";
 
-const HELP = `Usage: deno task bench <what> [--rows N] [--total-mb N]
+const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
 
   snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
+  latency    commit at the source → visible here, under steady traffic
+  memory     what is hard on memory, and the RSS that it takes
+
+  decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
+             beside JSON.parse with the row appender
 
   --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
+  --rate N       latency: changes a second (default 2000)
   --total-mb N   the memory budget (default 2048)
 `;
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   snapshot: benchSnapshot,
   stream: benchStream,
+  latency: benchLatency,
+  decode: benchDecode,
+  memory: benchMemory,
 };
 
 async function main(args: string[]): Promise<number> {
@@ -30,6 +42,7 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rows: { type: "string" },
+      rate: { type: "string" },
       "total-mb": { type: "string", default: "2048" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -46,8 +59,9 @@ async function main(args: string[]): Promise<number> {
       allowed: Object.keys(BENCHES).join(", "),
     });
   }
-  const rows = values.rows === undefined ? undefined : Number(values.rows);
-  await report(what, await bench({ rows, totalMb: Number(values["total-mb"]) }));
+  const number = (text?: string) => text === undefined ? undefined : Number(text);
+  const options = { rows: number(values.rows), rate: number(values.rate) };
+  await report(what, await bench({ ...options, totalMb: Number(values["total-mb"]) }));
   return 0;
 }
 

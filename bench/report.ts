@@ -1,9 +1,13 @@
 /** Prints a bench's rows as a table, and writes them as JSON with what they were measured on. */
 
+import { cpuUsage } from "node:process";
+
 /** What every bench takes. */
 export interface BenchOptions {
   rows?: number;
   totalMb: number;
+  /** Changes a second, where the bench makes its own traffic. */
+  rate?: number;
 }
 
 /** One line of the table. */
@@ -13,6 +17,10 @@ export interface Row {
   seconds: number;
   /** Greatest resident memory of the process seen while it ran, in MB; absent where not sampled. */
   rssMb?: number;
+  /** CPU time of this process, user and system, in s; absent where not taken. */
+  cpuSeconds?: number;
+  /** What else was measured, by its column's name, unit included. */
+  figures?: Record<string, number>;
   /** A sentence on how it was measured. */
   note: string;
 }
@@ -26,7 +34,9 @@ export async function report(name: string, rows: Row[]): Promise<void> {
     "s": row.seconds.toFixed(2),
     "rows/s": Math.round(rate(row)),
     [`of ${base.what}`]: (rate(row) / rate(base)).toFixed(2),
+    "CPU s": row.cpuSeconds?.toFixed(2) ?? "",
     "RSS MB": row.rssMb ?? "",
+    ...row.figures,
   }])));
   for (const row of rows) console.log(`${row.what}: ${row.note}`);
   const file = `dist/bench-${name}.json`;
@@ -52,5 +62,16 @@ export class RssSampler implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+  }
+}
+
+/** Seconds of time and of this process's CPU since it was made. */
+export class Stopwatch {
+  readonly #at = performance.now();
+  readonly #cpu = cpuUsage();
+
+  read(): { seconds: number; cpuSeconds: number } {
+    const { user, system } = cpuUsage(this.#cpu);
+    return { seconds: (performance.now() - this.#at) / 1000, cpuSeconds: (user + system) / 1e6 };
   }
 }

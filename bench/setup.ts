@@ -29,6 +29,10 @@ export class BenchPipeline {
   readonly pipeline: Pipeline;
   /** Changes applied so far. */
   changes = 0;
+  /** Of each source transaction (at most 1,000 a commit): from its commit until it was visible. */
+  readonly visibleMs: number[] = [];
+  /** How long each commit of the sink took. */
+  readonly commitMs: number[] = [];
   #run: Promise<void> | undefined;
 
   private constructor(
@@ -41,8 +45,12 @@ export class BenchPipeline {
       sink: warehouse,
       pool,
       resnapshot: false,
+      onBadRecord: "stop",
+      lettersMax: 0,
       idleCommitMs: 10_000,
-      onApplied: ({ tables }) => {
+      onApplied: ({ tables, commitToVisibleMs, commitMs }) => {
+        this.visibleMs.push(...commitToVisibleMs);
+        this.commitMs.push(commitMs);
         for (const { counts } of tables) {
           for (const count of Object.values(counts)) this.changes += count;
         }
@@ -50,14 +58,19 @@ export class BenchPipeline {
     });
   }
 
-  static async open(url: string, dataDir: string, totalMb: number): Promise<BenchPipeline> {
+  static async open(
+    url: string,
+    dataDir: string,
+    totalMb: number,
+    slot = "sluice",
+  ): Promise<BenchPipeline> {
     const { areaBytes } = planBudget(totalMb);
     const warehouse = await Warehouse.open({ dataDir, memoryBytes: areaBytes.managed });
     const source = new PostgresSource({
       url,
       tables: ["public.*"],
       publication: "sluice",
-      slot: "sluice",
+      slot,
       snapshotConnections: 2,
       statusIntervalMs: 5000,
       messageBytesMax: areaBytes.network / 2,

@@ -6,7 +6,7 @@ import { copyColumns } from "../src/decode/copy_binary.ts";
 import { progressBar } from "../src/progress.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { Wire } from "../src/source/postgres/wire.ts";
-import { type BenchOptions, type Row, RssSampler } from "./report.ts";
+import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
 import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -21,9 +21,9 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
   const bareFirst = await bareCopy(server.url());
   using rss = new RssSampler();
   const pipeline = await BenchPipeline.open(server.url(), `${server.folder}/data`, totalMb);
-  const begun = performance.now();
+  const watch = new Stopwatch();
   await pipeline.until(() => pipeline.pipeline.status().snapshotDone);
-  const seconds = (performance.now() - begun) / 1000;
+  const taken = watch.read();
   const copied = pipeline.changes;
   await pipeline.close();
   const bareAgain = await bareCopy(server.url());
@@ -32,7 +32,7 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
     {
       what: "sluice snapshot",
       rows: copied,
-      seconds,
+      ...taken,
       rssMb: rss.maxMb,
       note: "durable, current tables and change logs; from connecting to the commit that " +
         "publishes it",
@@ -47,7 +47,7 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
 }
 
 /** Reads every table by COPY and throws the rows away. */
-async function bareCopy(url: string): Promise<{ rows: number; seconds: number }> {
+async function bareCopy(url: string) {
   const client = await connect(url);
   const { tables } = await readCatalog(client, ["public.*"]);
   const counted = await Promise.all(tables.map(async (table) => {
@@ -57,7 +57,7 @@ async function bareCopy(url: string): Promise<{ rows: number; seconds: number }>
     return Number(n);
   }));
   const wire = new Wire(client, MESSAGE_BYTES_MAX);
-  const begun = performance.now();
+  const watch = new Stopwatch();
   for (const table of tables) {
     const name = `${identifier(table.schema)}.${identifier(table.name)}`;
     wire.query(
@@ -68,7 +68,7 @@ async function bareCopy(url: string): Promise<{ rows: number; seconds: number }>
       done = incoming.kind === "message" && incoming.message.type === "Z";
     }
   }
-  const seconds = (performance.now() - begun) / 1000;
+  const taken = watch.read();
   wire.close();
-  return { rows: counted.reduce((sum, n) => sum + n, 0), seconds };
+  return { rows: counted.reduce((sum, n) => sum + n, 0), ...taken };
 }

@@ -6,7 +6,7 @@ import { connect } from "../src/source/postgres/connect.ts";
 import { PostgresStream } from "../src/source/postgres/stream.ts";
 import { Wire } from "../src/source/postgres/wire.ts";
 import { parseLsn } from "../src/source/position.ts";
-import { type BenchOptions, type Row, RssSampler } from "./report.ts";
+import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
 import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -54,9 +54,9 @@ export async function benchStream({ rows = 600_000, totalMb }: BenchOptions): Pr
   const bare = await bareStream(server.url(), parseLsn(lsn));
   using rss = new RssSampler();
   const pipeline = await BenchPipeline.open(server.url(), dataDir, totalMb);
-  const begun = performance.now();
+  const watch = new Stopwatch();
   await pipeline.until(() => pipeline.pipeline.durableLsn >= parseLsn(lsn) - 4096);
-  const seconds = (performance.now() - begun) / 1000;
+  const taken = watch.read();
   const changes = pipeline.changes;
   await pipeline.close();
   await sql.end();
@@ -64,7 +64,7 @@ export async function benchStream({ rows = 600_000, totalMb }: BenchOptions): Pr
     {
       what: "sluice stream",
       rows: changes,
-      seconds,
+      ...taken,
       rssMb: rss.maxMb,
       note: "durable, current tables and change logs; transactions of five changes; from " +
         "connecting on",
@@ -72,7 +72,7 @@ export async function benchStream({ rows = 600_000, totalMb }: BenchOptions): Pr
     {
       what: "bare stream",
       rows: changes,
-      seconds: bare,
+      ...bare,
       note: "the same backlog by START_REPLICATION from a slot of its own, read by the same " +
         "client and thrown away",
     },
@@ -92,25 +92,28 @@ async function makeBacklog(url: string, changes: number): Promise<void> {
   await sql.end();
 }
 
-/** Seconds until the bare stream has brought everything up to `end`. */
-async function bareStream(url: string, end: number): Promise<number> {
+/** How long the bare stream takes to bring everything up to `end`. */
+async function bareStream(url: string, end: number) {
   const wire = new Wire(await connect(url, { replication: true }), MESSAGE_BYTES_MAX);
-  const begun = performance.now();
+  const watch = new Stopwatch();
   const stream = await PostgresStream.start(wire, new PgoutputDecoder([], 0, 0), {
     slot: "bare",
     publication: "sluice",
-    from: 0,
+    from: { kind: "postgres", systemId: "", timeline: 1, database: "", slot: "bare", lsn: 0 },
     binary: false,
     statusIntervalMs: 1000,
   });
   // A message's start LSN follows its header: 'd' length 'w'.
   for (let seen = 0; seen < end - 4096;) {
-    const input = await stream.read();
+    const incoming = await wire.read();
+    if (incoming.kind !== "data") throw new Error(`the stream ended: ${incoming.message.type}`);
+    const { input } = incoming;
     for (let at = input.at; at < input.end; at += 1 + input.view.getInt32(at + 1)) {
       const lsn = input.view.getUint32(at + 6) * 2 ** 32 + input.view.getUint32(at + 10);
       if (lsn > seen) seen = lsn;
     }
   }
+  const taken = watch.read();
   await stream.close();
-  return (performance.now() - begun) / 1000;
+  return taken;
 }

@@ -88,7 +88,7 @@ export class Applier {
     if (batch !== undefined) {
       this.#writing = batch;
       batch.become("applying");
-      if (batch.rows > 0) await this.sink.write(batch);
+      if (!batch.isEmpty) await this.sink.write(batch);
       this.#account(batch);
       this.pool.give(batch);
       this.#writing = undefined;

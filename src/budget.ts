@@ -35,12 +35,28 @@ export interface Budget {
 
 const MB = 1024 * 1024;
 
+/**
+ * What an area needs whatever the total is, in MB; it is never given less.
+ *
+ * - main's heap: what 300 tables and their metrics take, with room.
+ * - DuckDB: a transaction that changes 300 tables holds a piece of memory for each of their
+ *   columns, 81 MB in all, which it can't put on disk; the rest is to work in.
+ * - the network: half of it is for one message, so that a row of 16 MB gets through.
+ * - the runtime's own code and libraries do not shrink with the total.
+ */
+const AREA_FLOORS_MB: Partial<Record<Area, number>> = {
+  "framework-heap": 20,
+  "managed": 160,
+  "network": 36,
+  "metaspace": 96,
+};
+
 /** Below this the runtime itself leaves nothing to work with. */
 export const TOTAL_MB_MIN = 512;
 
 /**
- * Cuts `totalMb` (MB) into areas in the proportions of {@linkcode AREA_SHARES_MB}. The areas that
- * hold the runtime's code do not shrink with the total, so the others make room for them.
+ * Cuts `totalMb` (MB) into areas in the proportions of {@linkcode AREA_SHARES_MB}. An area whose
+ * share would be below its floor gets the floor, and the others make room for it.
  */
 export function planBudget(totalMb: number): Budget {
   if (!Number.isInteger(totalMb) || totalMb < TOTAL_MB_MIN) {
@@ -52,18 +68,27 @@ export function planBudget(totalMb: number): Budget {
     });
   }
   const areas = Object.keys(AREA_SHARES_MB) as Area[];
-  const fixed: Area[] = ["metaspace"];
-  const fixedMb = fixed.reduce((sum, area) => sum + AREA_SHARES_MB[area], 0);
-  const sharedMb = areas.reduce((sum, a) => sum + AREA_SHARES_MB[a], 0) - fixedMb;
+  const floored = new Set<Area>(["metaspace"]);
+  const shareOf = (area: Area) => {
+    const left = areas.filter((a) => !floored.has(a));
+    const leftMb = totalMb - sum([...floored].map((a) => AREA_FLOORS_MB[a]!));
+    return Math.floor(AREA_SHARES_MB[area] * leftMb / sum(left.map((a) => AREA_SHARES_MB[a])));
+  };
+  const isBelow = (a: Area) => !floored.has(a) && shareOf(a) < (AREA_FLOORS_MB[a] ?? 0);
+  for (let low = areas.find(isBelow); low !== undefined; low = areas.find(isBelow)) {
+    floored.add(low);
+  }
   const areaBytes = {} as Record<Area, number>;
   let given = 0;
   for (const area of areas) {
-    const mb = fixed.includes(area)
-      ? AREA_SHARES_MB[area]
-      : Math.floor(AREA_SHARES_MB[area] * (totalMb - fixedMb) / sharedMb);
+    const mb = floored.has(area) ? AREA_FLOORS_MB[area]! : shareOf(area);
     areaBytes[area] = mb * MB;
     given += mb;
   }
   areaBytes.overhead += (totalMb - given) * MB; // what rounding left over
   return { totalBytes: totalMb * MB, areaBytes };
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
 }

@@ -5,71 +5,28 @@
 import { z } from "zod";
 import { Fault, quoted } from "./errors.ts";
 import { TOTAL_MB_MIN } from "./budget.ts";
-
-/** One row of the table. */
-interface Setting<T> {
-  /** Checks and converts the variable's text. */
-  readonly parse: z.ZodType<T, string>;
-  /** Used when the variable is unset or empty; undefined: the setting is required by `serve`. */
-  readonly byDefault: string | undefined;
-  /** What may be given, for people. */
-  readonly allowed: string;
-  readonly unit?: string;
-  /** What it does, and why one would change it. */
-  readonly why: string;
-  /** Its value never reaches a log or a message. */
-  readonly secret?: boolean;
-}
-
-function text(pattern: RegExp): z.ZodType<string, string> {
-  return z.string().regex(pattern);
-}
-
-function whole(min: number, max: number): z.ZodType<number, string> {
-  return z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max));
-}
-
-function oneOf<const V extends string>(...values: V[]): z.ZodType<V, string> {
-  return z.enum(values) as unknown as z.ZodType<V, string>;
-}
+import { KAFKA_SETTINGS } from "./config_kafka.ts";
+import { number, oneOf, type Setting, setting, text } from "./setting.ts";
 
 const identifier = /^[a-z_][a-z0-9_]{0,62}$/;
-
-function setting<T>(row: Setting<T>): Setting<T> {
-  return row;
-}
-
-function number(
-  byDefault: number,
-  min: number,
-  max: number,
-  unit: string,
-  why: string,
-): Setting<number> {
-  return {
-    parse: whole(min, max),
-    byDefault: String(byDefault),
-    allowed: `a whole number from ${min} to ${max}`,
-    unit,
-    why,
-  };
-}
 
 /** The table. Order here is the order of the documentation. */
 export const SETTINGS = {
   SLUICE_SOURCE: setting({
-    parse: oneOf("postgres"),
+    parse: oneOf("postgres", "kafka"),
     byDefault: "postgres",
-    allowed: "postgres (kafka comes with a later version)",
-    why: "Where changes are read from: straight from PostgreSQL's write-ahead log.",
+    allowed: "postgres or kafka",
+    why: "Where changes are read from: straight from PostgreSQL's write-ahead log, or from " +
+      "Debezium's topics in Kafka.",
   }),
   SLUICE_DATABASE_URL: setting({
     parse: z.string().refine(isDatabaseUrl),
     byDefault: undefined,
+    required: "required with SLUICE_SOURCE=postgres",
     allowed: "postgres://user:password@host:port/database, with ?sslmode=disable, prefer " +
       "(default), require, verify-ca or verify-full, and &sslrootcert=<file>",
     why: "The source database, by a role that may replicate and read the tables. `generate` " +
-      "writes to it.",
+      "writes to it. With SLUICE_SOURCE=kafka it is optional: its catalogue gives exact types.",
     secret: true,
   }),
   SLUICE_TABLES: setting({
@@ -93,6 +50,7 @@ export const SETTINGS = {
     why: "The replication slot at the source, which keeps WAL until it is applied here. Two " +
       "Sluices need two slots.",
   }),
+  ...KAFKA_SETTINGS,
   SLUICE_DATA_DIR: setting({
     parse: z.string().min(1),
     byDefault: ".sluice",
@@ -183,8 +141,8 @@ type Name = keyof Settings;
 
 /** The checked settings. A key is the variable's name; required ones may still be undefined. */
 export type Config = {
-  readonly [N in Name]: N extends "SLUICE_DATABASE_URL" ? string | undefined
-    : z.output<Settings[N]["parse"]>;
+  readonly [N in Name]: Settings[N]["byDefault"] extends string ? z.output<Settings[N]["parse"]>
+    : z.output<Settings[N]["parse"]> | undefined;
 };
 
 /**
@@ -222,11 +180,50 @@ export function readConfig(env: Readonly<Record<string, string>>): Config {
 
 /** The database URL, or a `usage` fault that says how to give one. */
 export function requireDatabaseUrl(config: Config): string {
-  if (config.SLUICE_DATABASE_URL !== undefined) return config.SLUICE_DATABASE_URL;
+  return required(
+    config,
+    "SLUICE_DATABASE_URL",
+    "Set it to the source database, or run `deno task dev`, which brings one.",
+  );
+}
+
+/** What must be given of the source that SLUICE_SOURCE names. */
+export type RequiredOfSource =
+  | { readonly source: "postgres"; readonly url: string }
+  | {
+    readonly source: "kafka";
+    readonly brokers: string[];
+    readonly prefix: string;
+    readonly sasl: {
+      readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+      readonly username: string;
+      readonly password: string;
+    } | null;
+  };
+
+/** Throws a `usage` fault when a setting that the source needs is missing. */
+export function requireSource(config: Config): RequiredOfSource {
+  if (config.SLUICE_SOURCE === "postgres") {
+    return { source: "postgres", url: requireDatabaseUrl(config) };
+  }
+  const why = "SLUICE_SOURCE=kafka needs it; `deno task stack` brings a cluster to try it with.";
+  const brokers = required(config, "SLUICE_KAFKA_BROKERS", why);
+  const prefix = required(config, "SLUICE_KAFKA_TOPIC_PREFIX", why);
+  const mechanism = config.SLUICE_KAFKA_SASL_MECHANISM;
+  if (mechanism === "none") return { source: "kafka", brokers, prefix, sasl: null };
+  const login = `SLUICE_KAFKA_SASL_MECHANISM=${mechanism} needs it.`;
+  const username = required(config, "SLUICE_KAFKA_SASL_USERNAME", login);
+  const password = required(config, "SLUICE_KAFKA_SASL_PASSWORD", login);
+  return { source: "kafka", brokers, prefix, sasl: { mechanism, username, password } };
+}
+
+function required<N extends Name>(config: Config, name: N, todo: string): NonNullable<Config[N]> {
+  const value = config[name];
+  if (value !== undefined) return value as NonNullable<Config[N]>;
   throw new Fault("usage", {
-    what: "SLUICE_DATABASE_URL is not set",
-    allowed: SETTINGS.SLUICE_DATABASE_URL.allowed,
-    todo: "Set it to the source database, or run `deno task dev`, which brings one.",
+    what: `${name} is not set`,
+    allowed: SETTINGS[name].allowed,
+    todo,
   });
 }
 
@@ -288,7 +285,9 @@ function editDistance(a: string, b: string): number {
 export function settingsHelp(): string {
   const lines: string[] = [];
   for (const [name, row] of Object.entries(SETTINGS) as [Name, Setting<unknown>][]) {
-    const byDefault = row.byDefault === undefined ? "required" : `default ${row.byDefault}`;
+    const byDefault = row.byDefault === undefined
+      ? row.required ?? "optional"
+      : `default ${row.byDefault}`;
     lines.push(`  ${name} (${byDefault}${row.unit ? `, ${row.unit}` : ""})`);
     lines.push(`      ${row.why}`, `      Allowed: ${row.allowed}.`);
   }
@@ -309,7 +308,7 @@ export function settingsMarkdown(): string {
   ];
   for (const [name, row] of Object.entries(SETTINGS) as [Name, Setting<unknown>][]) {
     const cell = (value: string) => value.replaceAll("|", "\\|");
-    const byDefault = row.byDefault === undefined ? "required by `serve`" : `\`${row.byDefault}\``;
+    const byDefault = row.byDefault === undefined ? row.required ?? "none" : `\`${row.byDefault}\``;
     lines.push(
       `| \`${name}\` | ${byDefault} | ${row.unit ?? ""} | ${cell(row.allowed)} | ${
         cell(row.why)

@@ -5,6 +5,7 @@ import {
   parseHttpAddr,
   readConfig,
   requireDatabaseUrl,
+  requireSource,
   SETTINGS,
   settingsHelp,
 } from "./config.ts";
@@ -29,6 +30,21 @@ const NOT_WHOLE = ["-1", "0", "1.5", "1e3", "abc", " 5", "5 ", "0x10", "NaN", "�
 /** Values that each setting must refuse. */
 const BAD: Record<Name, string[]> = {
   SLUICE_SOURCE: ["mysql", "Postgres", "postgres "],
+  SLUICE_KAFKA_BROKERS: ["localhost", "host:", ":9092", "a:1,,b:2", "kafka://a:9092", "a b:1"],
+  SLUICE_KAFKA_TOPIC_PREFIX: ["a b", "größe", "a/b", "a".repeat(201)],
+  SLUICE_KAFKA_GROUP: ["a b", " ", "a".repeat(201)],
+  SLUICE_KAFKA_TLS: ["true", "1", "ON"],
+  SLUICE_KAFKA_TLS_CA: [],
+  SLUICE_KAFKA_SASL_MECHANISM: ["PLAIN", "scram", "gssapi"],
+  SLUICE_KAFKA_SASL_USERNAME: [],
+  SLUICE_KAFKA_SASL_PASSWORD: [],
+  SLUICE_DEBEZIUM_DECIMAL_MODE: ["text", "String"],
+  SLUICE_DEBEZIUM_TIME_MODE: ["micros", "Adaptive"],
+  SLUICE_DEBEZIUM_BINARY_MODE: ["bytes", "base32"],
+  SLUICE_DEBEZIUM_UNAVAILABLE_VALUE: [],
+  SLUICE_ON_BAD_RECORD: ["skip", "dead_letter"],
+  SLUICE_DEAD_LETTERS_MAX: [...NOT_WHOLE.filter((value) => value !== "0"), "1000001"],
+  SLUICE_TRANSACTION_TIMEOUT_SECONDS: [...NOT_WHOLE, "4", "86401"],
   SLUICE_DATABASE_URL: [
     "localhost",
     "mysql://u:p@h/db",
@@ -76,7 +92,14 @@ const BAD: Record<Name, string[]> = {
 };
 
 /** Settings that take any text. */
-const ANY_TEXT: Name[] = ["SLUICE_DATA_DIR", "SLUICE_LOG_FILE"];
+const ANY_TEXT: Name[] = [
+  "SLUICE_DATA_DIR",
+  "SLUICE_LOG_FILE",
+  "SLUICE_KAFKA_TLS_CA",
+  "SLUICE_KAFKA_SASL_USERNAME",
+  "SLUICE_KAFKA_SASL_PASSWORD",
+  "SLUICE_DEBEZIUM_UNAVAILABLE_VALUE",
+];
 
 for (const name of Object.keys(SETTINGS) as Name[]) {
   Deno.test(`${name}: each bad value is refused by name, value and what is allowed`, () => {
@@ -213,6 +236,32 @@ Deno.test("the nearest name is at most three edits away, and the nearest of seve
 Deno.test("--help names every setting with its default", () => {
   const help = settingsHelp();
   for (const [name, row] of Object.entries(SETTINGS)) {
-    assert(help.includes(`${name} (${row.byDefault ? `default ${row.byDefault}` : "required"}`));
+    const required = (row as { required?: string }).required ?? "optional";
+    assert(
+      help.includes(`${name} (${row.byDefault ? `default ${row.byDefault}` : required}`),
+      name,
+    );
   }
+});
+
+Deno.test("a source's own settings are asked for, each by its name", () => {
+  const missing = (env: Record<string, string>, pattern: RegExp) =>
+    assert.throws(() => requireSource(readConfig({ SLUICE_SOURCE: "kafka", ...env })), pattern);
+  const brokers = { SLUICE_KAFKA_BROKERS: "a:9092, [::1]:9093" };
+  const prefix = { SLUICE_KAFKA_TOPIC_PREFIX: "bank" };
+  missing(prefix, /SLUICE_KAFKA_BROKERS is not set/);
+  missing(brokers, /SLUICE_KAFKA_TOPIC_PREFIX is not set/);
+  const plain = { ...brokers, ...prefix, SLUICE_KAFKA_SASL_MECHANISM: "plain" };
+  missing(
+    plain,
+    /SLUICE_KAFKA_SASL_USERNAME is not set.*SLUICE_KAFKA_SASL_MECHANISM=plain needs it/,
+  );
+  missing({ ...plain, SLUICE_KAFKA_SASL_USERNAME: "u" }, /SLUICE_KAFKA_SASL_PASSWORD is not set/);
+  assert.deepEqual(requireSource(readConfig({ SLUICE_SOURCE: "kafka", ...brokers, ...prefix })), {
+    source: "kafka",
+    brokers: ["a:9092", "[::1]:9093"],
+    prefix: "bank",
+    sasl: null,
+  });
+  assert.throws(() => requireSource(readConfig({})), /SLUICE_DATABASE_URL is not set/);
 });

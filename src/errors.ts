@@ -49,6 +49,16 @@ export const FAULTS = {
     exit: 7,
     meaning: "A value of the source has no counterpart in the warehouse.",
   },
+  "bad-record": {
+    reaction: "stop",
+    exit: 12,
+    meaning: "A record of a topic is not what Debezium writes, or is not for its table.",
+  },
+  "incomplete": {
+    reaction: "stop",
+    exit: 13,
+    meaning: "The topics lack changes of a transaction that has ended at the source.",
+  },
   "protocol": {
     reaction: "stop",
     exit: 8,

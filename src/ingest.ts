@@ -3,26 +3,23 @@
  * talks to main by the messages of messages.ts, and to nobody else.
  */
 import { planBudget } from "./budget.ts";
-import { type Config, requireDatabaseUrl } from "./config.ts";
+import type { Config } from "./config.ts";
 import { toFaultData } from "./errors.ts";
 import { forwardLogging, logger } from "./log.ts";
-import type { IngestStatus, Refusal, ToIngest, ToMain } from "./messages.ts";
+import type { IngestStatus, Refusal, StartOptions, ToIngest, ToMain } from "./messages.ts";
 import { Pool } from "./batch/pool.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Warehouse } from "./sink/warehouse/duckdb.ts";
 import { WarehouseReader } from "./sink/warehouse/reader.ts";
 import { RefusalError } from "./sink/warehouse/refusal.ts";
 import { formatLsn } from "./source/position.ts";
-import { postgresCodec } from "./decode/codec.ts";
-import { PostgresSource } from "./source/postgres/postgres.ts";
-import type { SourceHealth } from "./source/source.ts";
+import { makeSource } from "./sources.ts";
+import type { Source, SourceHealth } from "./source/source.ts";
 
 /** How often main hears from us: the heartbeat. */
 const STATUS_MS = 500;
 /** How often the server and DuckDB are asked how they are. */
 const LOOK_MS = 2000;
-/** A share of the network area is for one message in its buffer; the rest for what is queued. */
-const MESSAGE_SHARE = 0.5;
 
 /** A worker's own side of its port. */
 interface WorkerPort {
@@ -38,7 +35,7 @@ const log = logger("service");
 class Ingest {
   #health: SourceHealth | undefined;
   /** What the server had at each look, as far as it is not decoded yet; the oldest first. */
-  readonly #ahead: { atMs: number; serverLsn: number }[] = [];
+  readonly #ahead: { atMs: number; end: number }[] = [];
   #silentSinceMs: number | null = null;
   #duckdbBytes = 0;
   readonly #isOver = Promise.withResolvers<void>();
@@ -48,34 +45,28 @@ class Ingest {
 
   private constructor(
     private readonly pipeline: Pipeline,
-    private readonly source: PostgresSource,
+    private readonly source: Source,
     private readonly warehouse: Warehouse,
     private readonly reader: WarehouseReader,
     private readonly pool: Pool,
   ) {}
 
-  static async open(config: Config, resnapshot: boolean): Promise<Ingest> {
+  static async open(config: Config, options: StartOptions): Promise<Ingest> {
     const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
     const { areaBytes } = budget;
     const warehouse = await Warehouse.open({
       dataDir: config.SLUICE_DATA_DIR,
       memoryBytes: areaBytes.managed,
     });
-    const source = new PostgresSource({
-      url: requireDatabaseUrl(config),
-      tables: config.SLUICE_TABLES,
-      publication: config.SLUICE_PUBLICATION,
-      slot: config.SLUICE_SLOT,
-      snapshotConnections: config.SLUICE_SNAPSHOT_CONNECTIONS,
-      statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
-      messageBytesMax: Math.floor(areaBytes.network * MESSAGE_SHARE),
-    }, postgresCodec);
+    const source = makeSource(config, areaBytes.network, options.acceptSnapshot);
     const pool = new Pool(areaBytes["task-off-heap"]);
     const pipeline = new Pipeline({
       source,
       sink: warehouse,
       pool,
-      resnapshot,
+      resnapshot: options.resnapshot,
+      onBadRecord: config.SLUICE_ON_BAD_RECORD,
+      lettersMax: config.SLUICE_DEAD_LETTERS_MAX,
       idleCommitMs: config.SLUICE_IDLE_COMMIT_SECONDS * 1000,
       onApplied: (applied) => port.postMessage({ kind: "applied", applied }),
     });
@@ -125,12 +116,14 @@ class Ingest {
   }
 
   #report(): void {
-    const { durableLsn, decodedLsn } = this.pipeline;
-    const serverLsn = this.#health?.serverLsn ?? 0;
+    const { serverLsn = null, end = 0 } = this.#health ?? {};
+    const { decoded } = this.pipeline;
+    const behind = decoded === 0 ? 0 : Math.max(0, end - decoded);
     const status: IngestStatus = {
       ...this.pipeline.status(),
-      serverLsn: this.#health === undefined ? null : formatLsn(serverLsn),
-      lagBytes: durableLsn === 0 ? 0 : Math.max(0, serverLsn - Math.max(durableLsn, decodedLsn)),
+      serverLsn: serverLsn === null ? null : formatLsn(serverLsn),
+      lagBytes: serverLsn === null ? null : behind,
+      lagRecords: serverLsn === null ? behind : null,
       behindSinceMs: this.#behindSinceMs(),
       memoryUsedBytes: {
         "task-heap": Deno.memoryUsage().heapUsed,
@@ -138,7 +131,6 @@ class Ingest {
         "managed": this.#duckdbBytes,
         "network": this.pipeline.bufferedBytes,
       },
-      deadLetters: 0,
     };
     port.postMessage({ kind: "status", status });
   }
@@ -164,7 +156,7 @@ class Ingest {
       this.#health = await this.source.health();
       this.#warnOfSlot(before);
       this.#silentSinceMs = null;
-      this.#ahead.push({ atMs: Date.now(), serverLsn: this.#health.serverLsn });
+      this.#ahead.push({ atMs: Date.now(), end: this.#health.end });
     } catch (error) {
       // The pipeline's own connection says what is wrong; here it only means: nothing new.
       this.#silentSinceMs ??= Date.now();
@@ -173,20 +165,22 @@ class Ingest {
   }
 
   /**
-   * Since when the server has WAL that was not decoded here. Under steady traffic it always has
+   * Since when the source has what was not decoded here. Under steady traffic it always has
    * some; only what it had for more than a look is lag.
    */
   #behindSinceMs(): number | null {
-    const { decodedLsn } = this.pipeline;
-    while (this.#ahead.length > 0 && this.#ahead[0].serverLsn <= decodedLsn) this.#ahead.shift();
+    const { decoded } = this.pipeline;
+    while (this.#ahead.length > 0 && this.#ahead[0].end <= decoded) this.#ahead.shift();
     const oldest = this.#ahead[0]?.atMs;
     if (oldest !== undefined && Date.now() - oldest > LOOK_MS) return oldest;
     return this.#silentSinceMs;
   }
 
   #warnOfSlot(before: SourceHealth | undefined): void {
-    const { walStatus, safeWalBytes } = this.#health!;
-    if (walStatus === before?.walStatus || !["unreserved", "lost"].includes(walStatus)) return;
+    const slot = this.#health?.slot;
+    if (!slot || slot.walStatus === before?.slot?.walStatus) return;
+    const { walStatus, safeWalBytes } = slot;
+    if (!["unreserved", "lost"].includes(walStatus)) return;
     log.warn(
       "the source is about to remove WAL that the slot still needs (wal_status {status}, " +
         "{bytes} bytes left): raise max_slot_wal_keep_size there, or find out why we are behind",
@@ -211,10 +205,10 @@ let ingest: Ingest | undefined;
 /** Asked to stop, maybe before there was anything to stop. */
 let isStopping = false;
 
-async function start(config: Config, resnapshot: boolean): Promise<void> {
+async function start(config: Config, options: StartOptions): Promise<void> {
   try {
     await forwardLogging(config, (record) => port.postMessage({ kind: "log", record }));
-    ingest = await Ingest.open(config, resnapshot);
+    ingest = await Ingest.open(config, options);
     if (isStopping) ingest.stop();
     await ingest.run();
     port.postMessage({ kind: "stopped" });
@@ -225,7 +219,7 @@ async function start(config: Config, resnapshot: boolean): Promise<void> {
 }
 
 port.addEventListener("message", ({ data }) => {
-  if (data.kind === "start") void start(data.config, data.resnapshot);
+  if (data.kind === "start") void start(data.config, data.options);
   else if (data.kind === "stop") {
     isStopping = true;
     ingest?.stop();

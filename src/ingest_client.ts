@@ -11,6 +11,7 @@ import type {
   IngestStatus,
   Question,
   Refusal,
+  StartOptions,
   ToIngest,
   ToMain,
 } from "./messages.ts";
@@ -63,8 +64,8 @@ export class IngestClient {
   }
 
   /** Starts to replicate. */
-  start(resnapshot: boolean): void {
-    this.#post({ kind: "start", config: this.config, resnapshot });
+  start(options: StartOptions): void {
+    this.#post({ kind: "start", config: this.config, options });
     const patienceMs = this.config.SLUICE_HANG_SECONDS * 1000;
     const timer = setInterval(() => {
       if (this.now() - this.#lastSignAt < patienceMs) return;

@@ -8,7 +8,7 @@ import type { Area } from "./budget.ts";
 
 /** From main to ingest. */
 export type ToIngest =
-  | { kind: "start"; config: Config; resnapshot: boolean }
+  | { kind: "start"; config: Config; options: StartOptions }
   /** Drain what was read, commit, confirm, close, then answer `stopped`. */
   | { kind: "stop" }
   | { kind: "ask"; id: number; question: Question }
@@ -25,11 +25,22 @@ export type ToMain =
   | { kind: "failed"; fault: FaultData }
   | { kind: "stopped" };
 
+/** The options of `serve`. */
+export interface StartOptions {
+  /** Fill the warehouse again. */
+  resnapshot: boolean;
+  /** Take what is there as it is, though the connector took its snapshot again. */
+  acceptSnapshot: boolean;
+}
+
 /** What the API may ask of the warehouse. */
 export type Question =
   | { kind: "tables" }
   /** `key` holds the key's values as text, in the order of the primary key's columns. */
   | { kind: "row"; table: string; key: string[] }
+  /** The newest dead letters, at most `limit`. */
+  | { kind: "letters"; limit: number }
+  | { kind: "letter"; id: number }
   /** One read-only statement. `maxRows` cuts the answer, `timeoutMs` interrupts the statement. */
   | { kind: "sql"; sql: string; maxRows: number; timeoutMs: number };
 
@@ -96,7 +107,12 @@ export interface IngestStatus {
   serverLsn: string | null;
   /** Confirmed to the server. */
   confirmedLsn: string | null;
-  lagBytes: number;
+  /** WAL that is not decoded; null when the source does not count in bytes. */
+  lagBytes: number | null;
+  /** Records of topics that are not decoded; null when the source does not count in records. */
+  lagRecords: number | null;
+  /** Why answers can't be relied on yet though the source is connected, as sentences. */
+  holds: string[];
   /** Milliseconds since 1970 of the oldest source commit read and not yet applied; null: none. */
   oldestUnappliedMs: number | null;
   /** The same for what the server has and we have not read: when the lag in bytes began. */

@@ -141,7 +141,8 @@ export class Metrics {
     this.#of("lag_seconds", "Age of the oldest commit not yet applied; 0 when caught up.", (s) => {
       return lagSeconds(s, now());
     });
-    this.#of("lag_bytes", "WAL of the source that is not yet applied.", (s) => s.lagBytes);
+    this.#of("lag_bytes", "WAL of the source that is not yet applied.", (s) => s.lagBytes ?? NaN);
+    this.#of("lag_records", "Records of topics not yet applied.", (s) => s.lagRecords ?? NaN);
     this.#of("source_connected", "1 while connected to the source.", (s) => Number(s.connected));
     this.#of("position_lsn", "Durable position here, as a number.", (s) => parseLsn(s.lsn));
     this.#of("server_lsn", "End of the source's WAL, as it last told us.", (s) => lsn(s.serverLsn));

@@ -16,6 +16,8 @@ const STATUS: IngestStatus = {
   serverLsn: "1/0",
   confirmedLsn: null,
   lagBytes: 4096,
+  lagRecords: null,
+  holds: [],
   oldestUnappliedMs: null,
   behindSinceMs: null,
   memoryUsedBytes: { managed: 1000 },

@@ -5,16 +5,17 @@
  * transaction; only then is the source told. What fails is either tried again from the durable
  * position, with backoff, or ends the run: errors.ts says which.
  */
+import { setImmediate } from "node:timers";
 import type { Batch } from "./batch/batch.ts";
 import type { Pool } from "./batch/pool.ts";
 import { Applier, type Boundary } from "./applier.ts";
-import { COMMIT, type Input, type Stop } from "./decode/decoder.ts";
+import { COMMIT, END, type Recall, type Stop } from "./decode/decoder.ts";
 import { Fault, type FaultData, toFaultData } from "./errors.ts";
 import { logger } from "./log.ts";
 import type { Applied, IngestStatus } from "./messages.ts";
 import type { Sink, SinkState } from "./sink/sink.ts";
 import { formatLsn, type Position } from "./source/position.ts";
-import type { ChangeStream, Snapshot, Source } from "./source/source.ts";
+import type { ChangeStream, Filling, Snapshot, SnapshotSource, Source } from "./source/source.ts";
 
 const log = logger("pipeline");
 
@@ -23,6 +24,8 @@ const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
 /** A batch this full is worth a sink that is idle; in the stream, at a transaction's end. */
 const FILL_ENOUGH = 0.5;
+/** Faults that may be passed over, since they are of one record or transaction only. */
+const LETTER_KINDS = ["bad-record", "bad-value", "incomplete"];
 
 /** What the pipeline is made of. */
 export interface PipelineOptions {
@@ -31,6 +34,10 @@ export interface PipelineOptions {
   pool: Pool;
   /** Take a new snapshot even if there is a position, and drop the slot for it. */
   resnapshot: boolean;
+  /** What is done with a record that can't be decoded; see {@linkcode LETTER_KINDS}. */
+  onBadRecord: "stop" | "dead-letter";
+  /** More dead letters than this in the warehouse end the run. */
+  lettersMax: number;
   /** How often an idle source's position is stored, ms. */
   idleCommitMs: number;
   onApplied: (applied: Applied) => void;
@@ -48,8 +55,9 @@ export class Pipeline {
   #snapshotDone = false;
   /** Apply each source transaction by itself: a fault must stop right before its own. */
   #careful = false;
-  /** Up to where everything was decoded when the fault was met that made us careful. */
-  #faultLsn = 0;
+  /** The last `_seq` that was given when the fault was met that made us careful. */
+  #faultSeq = 0;
+  #letters = 0;
   #retryMs = RETRY_MS_MIN;
   #lastCommitAt = 0;
   /** Ends the wait that is under way, if one is. */
@@ -70,10 +78,13 @@ export class Pipeline {
     while (!this.#stopping) {
       try {
         const state = await this.options.sink.state();
+        const { filling } = this.options.source;
+        this.#letters = state.letters;
         this.#snapshotDone = state.position !== null && !this.#resnapshot;
         if (state.position !== null && !this.#resnapshot) {
           await this.#follow(state.position, state.seq);
-        } else await this.#takeSnapshot(state);
+        } else if (filling.kind === "snapshot") await this.#takeSnapshot(state, filling.source);
+        else await this.#startOver(state, filling);
       } catch (error) {
         await this.#failed(error);
       } finally {
@@ -92,15 +103,18 @@ export class Pipeline {
   }
 
   /** What it is doing; everything that the pipeline knows of the status. */
-  status(): Omit<IngestStatus, "memoryUsedBytes" | "deadLetters" | "serverLsn" | "lagBytes"> {
+  status(): Omit<IngestStatus, "memoryUsedBytes" | "serverLsn" | "lagBytes" | "lagRecords"> {
     const stream = this.#stream;
     const durable = this.#applier.durable?.lsn;
     return {
       phase: this.#phase,
       waiting: this.#waiting,
       connected: stream !== undefined || this.#snapshot !== undefined,
-      snapshotDone: this.#snapshotDone,
-      snapshot: this.#snapshot?.progress.map((table) => ({ ...table })) ?? [],
+      snapshotDone: this.#snapshotDone && (stream?.copy.done ?? true),
+      snapshot: (this.#snapshot?.progress ?? stream?.copy.tables ?? [])
+        .map((table) => ({ ...table })),
+      holds: [...stream?.holds ?? []],
+      deadLetters: this.#letters,
       lsn: formatLsn(durable ?? 0),
       confirmedLsn: stream === undefined ? null : formatLsn(stream.confirmedLsn),
       oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#filling?.oldestCommitMs ?? null,
@@ -114,9 +128,9 @@ export class Pipeline {
     return this.#applier.durable?.lsn ?? 0;
   }
 
-  /** How far the stream has been decoded, or what is durable when there is none. */
-  get decodedLsn(): number {
-    return this.#stream?.decoder.decodedLsn ?? this.durableLsn;
+  /** How much was decoded, as {@linkcode ChangeStream.decoded} counts it; 0 without a stream. */
+  get decoded(): number {
+    return this.#stream?.decoded ?? 0;
   }
 
   /** Bytes read and not yet lent. */
@@ -131,31 +145,33 @@ export class Pipeline {
     const stream = await source.stream(position, sink.layouts(), seq + 1);
     this.#stream = stream;
     this.#connected("streaming");
-    const at = (): Boundary => ({
-      position: { ...position, lsn: stream.decoder.decodedLsn },
-      seq: stream.decoder.nextSeq - 1,
-    });
-    let reading: Promise<Input> | undefined;
-    let input: Input | undefined;
+    let reading: Promise<void> | undefined;
     for (;;) {
-      if (input === undefined || input.at >= input.end) {
-        input = undefined;
-        if (!stream.decoder.inTransaction) await this.#ranDry(at);
-        if (this.#stopping) break;
+      if (this.#stopping && !stream.inTransaction) break;
+      if (!stream.hasInput) {
+        if (!stream.inTransaction) await this.#ranDry(stream);
+        if (this.#stopping) break; // amid a transaction whose rest may take long to come
         reading ??= handled(stream.read());
-        input = await this.#wait(reading);
-        if (input === undefined) continue;
-        reading = undefined;
+        if (await this.#wait(reading)) reading = undefined;
+        continue;
       }
       const batch = await this.#batch();
-      const stop = stream.decoder.decode(input, batch);
-      if (stop.kind === "fault") throw stop.fault;
-      if (stop.kind === "verify") await source.verify(stop.table);
-      else if (stop.kind === "full") await this.#hand(null); // amid a transaction: written, not committed
-      else if (stop === COMMIT && this.#isTime(batch)) await this.#hand(at());
+      const stop = stream.decode(batch);
+      if (stop.kind === "fault") await this.#fault(stop, stream);
+      else if (stop.kind === "verify") await source.verify(stop.table);
+      else if (stop.kind === "evolve") {
+        await this.#applier.settle();
+        stop.adopt(await sink.evolve(stop.table));
+      } else if (stop.kind === "recall") await this.#recall(stop.recall, stream);
+      else if (stop.kind === "ask") {
+        await this.#applier.settle();
+        stop.answer(await sink.appliedOf(stop.txs, stop.before));
+      } else if (stop.kind === "full") await this.#hand(boundaryOf(stream));
+      else if (stop === COMMIT && this.#isTime(batch)) await this.#hand(boundaryOf(stream));
+      else if (stop === END && stream.hasInput) await aTurn();
     }
     // What a transaction left half-read is not applied; it is read again after the restart.
-    if (!stream.decoder.inTransaction) await this.#ranDry(at);
+    if (!stream.inTransaction) await this.#ranDry(stream);
     await this.#applier.settle();
   }
 
@@ -166,46 +182,93 @@ export class Pipeline {
   }
 
   /** Between source transactions with nothing left to decode: applies what there is. */
-  async #ranDry(at: () => Boundary): Promise<void> {
+  async #ranDry(stream: ChangeStream): Promise<void> {
     if (this.#applier.work !== undefined) {
       if (!this.#stopping) return; // what arrives meanwhile joins the next batch
       await this.#applier.settle();
     }
-    const rows = this.#filling?.rows ?? 0;
-    if (rows > 0 || this.#applier.dirty) return await this.#hand(at());
-    const boundary = at();
-    const isNews = boundary.position.lsn > this.durableLsn;
+    const boundary = boundaryOf(stream);
+    const isEmpty = this.#filling?.isEmpty ?? true;
+    if (!isEmpty || this.#applier.dirty) return await this.#hand(boundary);
     const isDue = Date.now() - this.#lastCommitAt >= this.options.idleCommitMs;
-    if (!isNews || !(isDue || this.#stopping || this.#stream?.decoder.serverWaits)) return;
-    await this.#applier.commit(boundary);
+    if (!(isDue || this.#stopping || stream.isAsked)) return;
+    if (stream.isAhead(this.#applier.durable!)) await this.#applier.commit(boundary!);
+  }
+
+  /** A record that can't be decoded: ends the run right before it, or sets it aside. */
+  async #fault(stop: Stop & { kind: "fault" }, stream: ChangeStream): Promise<void> {
+    const { fault, setAside } = stop;
+    const mayPass = setAside !== undefined && LETTER_KINDS.includes(fault.kind);
+    if (!mayPass || this.options.onBadRecord === "stop") {
+      if (stream.inTransaction) throw fault; // and is met again with all before it applied
+      [this.#careful, this.#faultSeq] = [true, stream.nextSeq - 1];
+      await this.#hand(boundaryOf(stream));
+      throw fault;
+    }
+    const letter = setAside();
+    log.warn("{topic}[{partition}] at offset {offset} was set aside as a dead letter: {fault}", {
+      topic: letter.topic,
+      partition: letter.partition,
+      offset: letter.offset,
+      fault: fault.message,
+    });
+    (await this.#batch()).addLetter(letter);
+    if (++this.#letters <= this.options.lettersMax) return;
+    throw new Fault(fault.kind, {
+      what: `there are more dead letters than SLUICE_DEAD_LETTERS_MAX; the last: ` +
+        fault.details.what,
+      received: `${this.#letters} dead letters`,
+      allowed: `${this.options.lettersMax}`,
+      todo: "`sluice dead-letters list` shows them. Mend what makes them, or raise the limit.",
+    });
+  }
+
+  /** Asks the sink which rows it has already. Rare: what happened lately is known to the stream. */
+  async #recall(recall: Recall, stream: ChangeStream): Promise<void> {
+    if (!(this.#filling?.isEmpty ?? true)) await this.#hand(boundaryOf(stream));
+    await this.#applier.settle();
+    const batch = await this.#batch();
+    recall.fill(batch);
+    recall.answer(await this.options.sink.recognise(batch));
+    this.#filling = undefined;
+    this.options.pool.give(batch);
   }
 
   /**
    * Waits for input, the sink, a moment of idleness or a stop, whichever comes first. No
    * `Promise.race`: on a promise that lives long, each race would leave a reaction that keeps its
-   * result, and so every byte that was ever read.
+   * result. Resolves with whether the input has come.
    */
-  async #wait(reading: Promise<Input>): Promise<Input | undefined> {
+  async #wait(reading: Promise<void>): Promise<boolean> {
     const woken = Promise.withResolvers<void>();
     const timer = setTimeout(woken.resolve, 1000);
     this.#wake = woken.resolve;
-    let input: Input | undefined;
-    reading.then((arrived) => {
-      input = arrived;
+    let hasCome = false;
+    reading.then(() => {
+      hasCome = true;
       woken.resolve();
     }, woken.reject);
     if (this.#applier.work !== undefined) this.#applier.settle().then(woken.resolve, woken.reject);
     try {
       await woken.promise;
-      return input;
+      return hasCome;
     } finally {
       clearTimeout(timer);
       this.#wake = undefined;
     }
   }
 
-  async #takeSnapshot(state: SinkState): Promise<void> {
-    const { source, sink } = this.options;
+  /** Empties the warehouse for a stream that begins with the copy of all tables. */
+  async #startOver(state: SinkState, filling: Filling & { kind: "stream" }): Promise<void> {
+    this.#phase = "connecting";
+    const position = await filling.beginning(state.position);
+    await this.options.sink.beginSnapshot([]);
+    await this.#applier.commit({ position, seq: 0 });
+    this.#resnapshot = false;
+  }
+
+  async #takeSnapshot(state: SinkState, source: SnapshotSource): Promise<void> {
+    const { sink } = this.options;
     this.#phase = "connecting";
     const origin = await source.identify();
     const cutOff = JSON.stringify(state.snapshot) === JSON.stringify(origin);
@@ -258,11 +321,11 @@ export class Pipeline {
     if (this.#careful) await this.#applier.settle();
   }
 
-  #confirm({ position }: Boundary): void {
+  #confirm({ position, seq }: Boundary): void {
     this.#lastCommitAt = Date.now();
-    if (position.lsn > this.#faultLsn) this.#careful = false; // it did not come back
+    if (seq > this.#faultSeq) this.#careful = false; // it did not come back
     this.#retryMs = RETRY_MS_MIN;
-    this.#stream?.confirm(position.lsn);
+    this.#stream?.confirm(position);
   }
 
   #connected(phase: "snapshot" | "streaming"): void {
@@ -279,7 +342,7 @@ export class Pipeline {
       log.warn("stopping before a transaction that can't be applied: {fault}", {
         fault: error.message,
       });
-      this.#faultLsn = this.decodedLsn;
+      this.#faultSeq = this.#stream.nextSeq - 1;
       this.#careful = true; // read again, so that everything before it is applied
       return;
     }
@@ -311,6 +374,16 @@ export class Pipeline {
     this.#filling = undefined;
     await this.#applier.abort();
   }
+}
+
+/** Where the stream is, between source transactions; null amid one, which can't be committed. */
+function boundaryOf(stream: ChangeStream): Boundary | null {
+  return stream.inTransaction ? null : { position: stream.position, seq: stream.nextSeq - 1 };
+}
+
+/** Lets timers, sockets and messages of the isolate have their turn. */
+function aTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The same promise, marked so that a rejection that nobody waits for any more is no crash. */

@@ -5,17 +5,11 @@
 import { parseArgs } from "node:util";
 import { createApp } from "./api/app.ts";
 import { type Budget, planBudget } from "./budget.ts";
-import {
-  type Config,
-  parseHttpAddr,
-  readConfig,
-  requireDatabaseUrl,
-  settingsHelp,
-} from "./config.ts";
+import { type Config, parseHttpAddr, readConfig, requireSource, settingsHelp } from "./config.ts";
 import { Fault } from "./errors.ts";
 import { IngestClient } from "./ingest_client.ts";
 import { logger, startLogging, stopLogging } from "./log.ts";
-import type { IngestStatus } from "./messages.ts";
+import type { IngestStatus, StartOptions } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { DUCKDB_VERSION, VERSION } from "./version.ts";
 
@@ -24,13 +18,16 @@ const DRAIN_MS_MAX = 9_000;
 const HEAP_CHECK_MS = 1000;
 const PROGRESS_MS = 5000;
 
-const HELP = `Usage: sluice serve [--resnapshot]
+const HELP = `Usage: sluice serve [--resnapshot | --accept-snapshot]
 
 Keeps the warehouse equal to the source, and answers queries about it over HTTP.
 
-  --resnapshot   drop the replication slot and fill the warehouse again; what is there now stays
-                 readable until the new snapshot is complete
-  --help         this text
+  --resnapshot       fill the warehouse again. From PostgreSQL: drops the replication slot, and
+                     what is there now stays readable until the new snapshot is complete. From
+                     Kafka: empties the tables, and reads the topics from their beginning, or from
+                     the connector's last snapshot if it took a second one
+  --accept-snapshot  from Kafka: the connector took a second snapshot; take the rows as they are
+  --help             this text
 
 Stops on SIGTERM or Ctrl-C: what was read is applied and confirmed first.
 
@@ -48,31 +45,33 @@ export async function runServe(args: string[], env: Record<string, string>): Pro
     return 0;
   }
   const config = readConfig(env);
-  requireDatabaseUrl(config);
+  requireSource(config);
   const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
   await startLogging(config);
   try {
-    return await new Service(config, budget).run(options.resnapshot);
+    return await new Service(config, budget).run(options);
   } finally {
     await stopLogging();
   }
 }
 
-function parseOptions(args: string[]): { help: boolean; resnapshot: boolean } {
+function parseOptions(args: string[]): StartOptions & { help: boolean } {
   try {
     const { values } = parseArgs({
       args,
       options: {
         help: { type: "boolean", short: "h", default: false },
-        resnapshot: { type: "boolean", default: false },
+        "resnapshot": { type: "boolean", default: false },
+        "accept-snapshot": { type: "boolean", default: false },
       },
     });
-    return values;
+    const { help, resnapshot, "accept-snapshot": acceptSnapshot } = values;
+    return { help, resnapshot, acceptSnapshot };
   } catch (error) {
     throw new Fault("usage", {
       what: `serve does not take these options: ${error instanceof Error ? error.message : error}`,
       received: args.join(" "),
-      allowed: "--resnapshot, --help",
+      allowed: "--resnapshot, --accept-snapshot, --help",
     });
   }
 }
@@ -100,12 +99,12 @@ class Service {
     });
   }
 
-  async run(resnapshot: boolean): Promise<number> {
+  async run({ resnapshot, acceptSnapshot }: StartOptions): Promise<number> {
     const stopped = this.#stopOnSignals();
     const server = this.#listen();
     const heapFault = this.#watchHeap();
     const progress = setInterval(() => this.#logProgress(), PROGRESS_MS);
-    this.#ingest.start(resnapshot);
+    this.#ingest.start({ resnapshot, acceptSnapshot });
     const fault = await Promise.race([this.#ingest.ended, heapFault, stopped]);
     clearInterval(progress);
     // Requests under way get their answers; a client that never reads must not hold us up.

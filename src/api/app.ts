@@ -4,6 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { getDeadLetter, getDeadLetters } from "./dead_letters.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { readiness } from "./health.ts";
 import { errorResponse, problemResponse } from "./problem.ts";
@@ -63,6 +64,19 @@ function routes(deps: ApiDeps): Route[] {
       pattern: "/v1/tables/:table/rows/:key{[^/]*}",
       what: "one row by its key; the parts of a composite key separated by commas",
       handle: (c) => getRow(deps, c),
+    },
+    {
+      method: "GET",
+      path: "/v1/dead-letters",
+      what: "records that were set aside, the newest first (?limit=100)",
+      handle: (c) => getDeadLetters(deps, c),
+    },
+    {
+      method: "GET",
+      path: "/v1/dead-letters/{id}",
+      pattern: "/v1/dead-letters/:id",
+      what: "one of them whole: headers, key and value as they came",
+      handle: (c) => getDeadLetter(deps, c),
     },
     {
       method: "POST",

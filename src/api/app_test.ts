@@ -17,6 +17,8 @@ const STREAMING: IngestStatus = {
   serverLsn: "0/20",
   confirmedLsn: "0/10",
   lagBytes: 0,
+  lagRecords: null,
+  holds: [],
   oldestUnappliedMs: null,
   behindSinceMs: null,
   memoryUsedBytes: {},

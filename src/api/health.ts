@@ -21,6 +21,7 @@ export interface Readiness {
   server_lsn: string | null;
   lag_seconds: number | null;
   lag_bytes: number | null;
+  lag_records: number | null;
   left_out: IngestStatus["leftOut"];
 }
 
@@ -54,6 +55,7 @@ export function readiness(
     server_lsn: status?.serverLsn ?? null,
     lag_seconds: status === null ? null : lagSeconds(status, now),
     lag_bytes: status?.lagBytes ?? null,
+    lag_records: status?.lagRecords ?? null,
     left_out: status?.leftOut ?? [],
   };
 }
@@ -83,6 +85,7 @@ function reasonsOf(
         : `The snapshot is not done: ${done} of ${snapshot.length} tables.`,
     );
   }
+  reasons.push(...status.holds);
   const lag = lagSeconds(status, now);
   if (lag > lagMax) {
     reasons.push(`The warehouse is ${seconds(lag)} s behind the source (limit ${lagMax} s).`);

@@ -8,7 +8,11 @@
  * the bytes of long strings grow from its end. The batch is full when the two would meet.
  */
 import assert from "node:assert/strict";
+import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
+import { type Chunk, OP, type Op, type RowHead, Segment } from "./segment.ts";
+
+export { type Chunk, OP, type Op, type RowHead, Segment };
 
 /** DuckDB's vector size: no chunk has more rows. */
 export const CHUNK_ROWS_MAX = 2048;
@@ -24,42 +28,6 @@ const NEXT: Record<BatchState, BatchState> = {
   applying: "free",
 };
 
-/** What a change is: create, update, delete, read (snapshot), truncate. */
-export type Op = "c" | "u" | "d" | "r" | "t";
-
-/** The ops' character codes, as a batch stores them. */
-export const OP: Readonly<Record<Op, number>> = { c: 99, u: 117, d: 100, r: 114, t: 116 };
-
-/** A run of rows of one table; every column lies at its own offset in the slab. */
-export interface Chunk {
-  readonly capacity: number;
-  rows: number;
-  /** Byte offset of each column's values. */
-  readonly data: readonly number[];
-  /** Byte offset of each column's validity bits, one bit a row, 1 for a value, 0 for NULL. */
-  readonly validity: readonly number[];
-}
-
-/** What belongs to every row of a source transaction. LSN and time are exact as two halves. */
-export interface RowHead {
-  lsn: number;
-  tx: number;
-  /** Commit time in µs since 1970, as the high and low 32 bits. */
-  atHigh: number;
-  atLow: number;
-}
-
-/** One table's rows in a batch. */
-export class Segment {
-  readonly chunks: Chunk[] = [];
-  readonly counts: Record<Op, number> = { c: 0, u: 0, d: 0, r: 0, t: 0 };
-  /** Some row has an unchanged value that the sink must fill in. */
-  hasUnchanged = false;
-  rows = 0;
-
-  constructor(readonly layout: TableLayout) {}
-}
-
 /** See the top of this file. */
 export class Batch {
   /** The slab, seen as bytes and as wider numbers. */
@@ -70,6 +38,8 @@ export class Batch {
   readonly segments = new Map<TableLayout, Segment>();
   /** Rows of all tables. */
   rows = 0;
+  readonly #letters: DeadLetter[] = [];
+  #letterBytes = 0;
   /** Commit times (ms since 1970) of the source transactions that end in this batch. */
   readonly commitTimesMs: number[] = [];
   /** Commit time (ms since 1970) of the first source transaction with anything in this batch. */
@@ -79,6 +49,8 @@ export class Batch {
   #state: BatchState = "free";
   #front = 0;
   #back = 0;
+  /** The segment that was used last. */
+  #last: Segment | undefined;
   /** The slab's address in memory, in two halves. */
   #addressLow = 0;
   #addressHigh = 0;
@@ -105,6 +77,21 @@ export class Batch {
     this.#clear();
   }
 
+  /** Records that could not be decoded; they are kept in the same transaction as the rows. */
+  get letters(): readonly DeadLetter[] {
+    return this.#letters;
+  }
+
+  addLetter(letter: DeadLetter): void {
+    this.#letters.push(letter);
+    this.#letterBytes += letterBytes(letter);
+  }
+
+  /** Whether there is anything in it to apply. */
+  get isEmpty(): boolean {
+    return this.rows === 0 && this.#letters.length === 0;
+  }
+
   /** Bytes of the slab in use. */
   get usedBytes(): number {
     return this.#front + (this.bytes.length - this.#back);
@@ -115,9 +102,9 @@ export class Batch {
     return this.bytes.length;
   }
 
-  /** How full it is, 0 to 1. */
+  /** How full it is, 0 to 1; letters count, though they are not in the slab. */
   get fill(): number {
-    return this.usedBytes / this.bytes.length;
+    return (this.usedBytes + this.#letterBytes) / this.bytes.length;
   }
 
   /**
@@ -126,7 +113,7 @@ export class Batch {
    */
   reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
     if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
-    let segment = this.segments.get(layout);
+    let segment = this.#segmentOf(layout);
     const last = segment?.chunks.at(-1);
     const front = this.#front;
     if (last === undefined || last.rows + rows > last.capacity) {
@@ -153,6 +140,7 @@ export class Batch {
     assert.equal(this.rows, 0, "only an empty batch is enlarged");
     const columns = this.#columnBytes(layout, CHUNK_ROWS_MIN);
     this.segments.clear();
+    this.#last = undefined;
     this.#look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
   }
 
@@ -161,13 +149,13 @@ export class Batch {
    * index there is `chunk.rows`. Until {@linkcode endRow} it does not exist.
    */
   beginRow(layout: TableLayout): Chunk {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     return segment.chunks[segment.chunks.length - 1];
   }
 
   /** Ends the row begun last: from now on it is part of the batch. */
   endRow(layout: TableLayout, op: Op, seq: number, head: RowHead): void {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     const chunk = segment.chunks[segment.chunks.length - 1];
     const row = chunk.rows;
     const { data } = chunk;
@@ -247,9 +235,14 @@ export class Batch {
     const at = head >> 2;
     const length = this.ints[at];
     if (length <= INLINE_BYTES_MAX) return this.bytes.subarray(head + 4, head + 4 + length);
-    const low = (this.ints[at + 2] >>> 0) - this.#addressLow;
-    const offset = low < 0 ? low + 0x1_0000_0000 : low;
+    const offset = this.stringOffset(head);
     return this.bytes.subarray(offset, offset + length);
+  }
+
+  /** Offset in the slab of a long string's bytes, whose head is at byte offset `head`. */
+  stringOffset(head: number): number {
+    const low = (this.ints[(head >> 2) + 2] >>> 0) - this.#addressLow;
+    return low < 0 ? low + 0x1_0000_0000 : low;
   }
 
   /** Completes a string's head (at index `at` of `ints`) for the bytes at `offset`. */
@@ -293,7 +286,7 @@ export class Batch {
    * character each, `1` or `0`, in the order of `layout.toastable`.
    */
   putUnchanged(layout: TableLayout, flags: Uint8Array): void {
-    const segment = this.segments.get(layout)!;
+    const segment = this.#segmentOf(layout)!;
     const chunk = this.beginRow(layout);
     const bit = chunk.validity[META.unchanged] + (chunk.rows >> 3);
     this.bytes[bit] |= 1 << (chunk.rows & 7);
@@ -309,6 +302,20 @@ export class Batch {
   /** Notes that a source transaction ends here. */
   endTransaction(commitTimeMs: number): void {
     if (this.transactions++ < 1000) this.commitTimesMs.push(commitTimeMs);
+  }
+
+  /** The whole number of 8 bytes at a byte offset, such as a row's sequence number. */
+  numberAt(offset: number): number {
+    const at = offset >> 2;
+    return this.ints[at + 1] * 0x1_0000_0000 + (this.ints[at] >>> 0);
+  }
+
+  /** A table's segment: mostly that of the row before. */
+  #segmentOf(layout: TableLayout): Segment | undefined {
+    if (this.#last?.layout === layout) return this.#last;
+    const segment = this.segments.get(layout);
+    if (segment !== undefined) this.#last = segment;
+    return segment;
   }
 
   #putNumber(column: number, row: number, value: number): void {
@@ -357,10 +364,13 @@ export class Batch {
 
   #clear(): void {
     this.segments.clear();
+    this.#last = undefined;
     this.commitTimesMs.length = 0;
     this.oldestCommitMs = null;
     this.transactions = 0;
     this.rows = 0;
+    this.#letters.length = 0;
+    this.#letterBytes = 0;
     this.#look(this.slab);
   }
 }

@@ -32,12 +32,13 @@ export interface Column {
   readonly toastable: boolean;
 }
 
-/** How the source identifies the old row of an update or delete. */
-export type ReplicaIdentity = "default" | "index" | "full";
+/** How the source identifies the old row of an update or delete; `unknown`: events don't say. */
+export type ReplicaIdentity = "default" | "index" | "full" | "unknown";
 
 /** A table that is replicated. */
 export interface Table {
-  /** Of `pg_class`: stays with the table when it is renamed, and goes with it when it is dropped. */
+  /** Of `pg_class`: stays with the table when it is renamed, and goes with it when it is dropped.
+   * 0: known from events only. */
   readonly oid: number;
   readonly schema: string;
   readonly name: string;

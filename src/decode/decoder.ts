@@ -2,8 +2,9 @@
  * The contract between a source's bytes and batches. A decoder is synchronous, keeps what it has
  * learnt of its stream (relations, the open transaction), and writes a record whole or not at all.
  */
-import type { Batch, RowHead } from "../batch/batch.ts";
+import type { Batch, Op, RowHead } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
+import type { DeadLetter } from "../batch/dead_letter.ts";
 import type { Table } from "../catalog/catalog.ts";
 import type { Fault } from "../errors.ts";
 import type { Lsn } from "../source/position.ts";
@@ -26,8 +27,31 @@ export type Stop =
   | { readonly kind: "commit" }
   /** Before this table's next row the source must be asked whether its key is what it was. */
   | { readonly kind: "verify"; readonly table: Table }
-  /** The next record can't be decoded; nothing of it is in the batch. */
-  | { readonly kind: "fault"; readonly fault: Fault };
+  /** The next record is of a table that the sink does not have: it must be made, then adopted. */
+  | { readonly kind: "evolve"; readonly table: Table; adopt(layout: TableLayout): void }
+  /** Whether the next rows were applied before is for the sink to say: see {@linkcode Recall}. */
+  | { readonly kind: "recall"; readonly recall: Recall }
+  /** Which of these source transactions have a change that was written as a number (`_seq`) below
+   * `before` is for it too. */
+  | {
+    readonly kind: "ask";
+    readonly txs: readonly number[];
+    readonly before: number;
+    answer(applied: ReadonlySet<number>): void;
+  }
+  /** The next record can't be decoded; nothing of it is in the batch. With `setAside` it may be
+   * passed over: that moves past it, and what it returns must be kept with what the batch holds. */
+  | { readonly kind: "fault"; readonly fault: Fault; setAside?(): DeadLetter };
+
+/**
+ * Rows that may have been applied before, in a run that no longer is in memory. `fill` writes them
+ * into an empty batch, numbered from 1 on; `answer` is told, for each, the `_seq` of the row that
+ * was applied with its table, key, LSN and op, or 0 when there is none.
+ */
+export interface Recall {
+  fill(batch: Batch): void;
+  answer(originals: readonly number[]): void;
+}
 
 /** Decodes a stream of changes. */
 export interface Decoder {
@@ -66,6 +90,97 @@ export interface PostgresCodec {
   copyColumns(table: Table): string;
   /** For a table's COPY of that list. */
   copy(layout: TableLayout, head: RowHead): RowDecoder;
+}
+
+/** A record of a topic. Its bytes are lent until it is taken (source/kafka/feed.ts). */
+export interface KafkaRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** ms since 1970. */
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** A header's value, or the last of several of that name. */
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+}
+
+/**
+ * All that a record of Debezium's says but its row. One object serves many records: `scan` fills it
+ * anew, and strings that stay the same are the same object.
+ */
+export interface ChangeHead extends RowHead {
+  /** `m`: a logical message. Null: a tombstone, or an envelope that is no change (a heartbeat). */
+  readonly op: Op | "m" | null;
+  /** Of the source's table, from the `source` block. */
+  readonly schema: string;
+  readonly table: string;
+  /** `lsn` of RowHead is that of the row's own WAL record; 0 when the event has none. */
+  /** Commit time at the source, ms since 1970. */
+  readonly commitTimeMs: number;
+  /** The `snapshot` of the source block: `first`, `true`, `last`, `incremental`, …; `""` for a
+   * change of the stream. */
+  readonly snapshot: string;
+  /** `transaction.id` up to its colon, behind which each record's own LSN stands (measured: Debezium
+   * 2.3.4 writes `779:311630592`, `779:311630640`, …); null when the connector gives none. */
+  readonly transaction: string | null;
+  /** `transaction.data_collection_order`: counts the transaction's changes of this table from 1 on,
+   * anew when the connector resumes amid it after a crash. 0: there is none. */
+  readonly transactionOrder: number;
+  /** The key column's change that this record is a half of: `d` with the header
+   * `__debezium.newkey`, or `c` with `__debezium.oldkey`. */
+  readonly keyChange: "old" | "new" | null;
+}
+
+/** A message of the transaction topic. */
+export interface TransactionMark {
+  readonly status: "BEGIN" | "END";
+  /** As {@linkcode ChangeHead.transaction}. */
+  readonly id: string;
+  /** What stands behind the colon: of a BEGIN, an LSN before all of its rows; of an END, that of the
+   * commit's end. 0: there is none. */
+  readonly lsn: Lsn;
+  /** At the END: how many changes of each `schema.table`. */
+  readonly counts: ReadonlyMap<string, number> | null;
+}
+
+/** What a Kafka source needs to know of decoding Debezium's JSON; see codec.ts. */
+export interface DebeziumCodec {
+  /** A head to scan into. */
+  head(): ChangeHead;
+  /** Reads all of a record but its row, and checks that it is an envelope of Debezium's. What it
+   * returns is why not. */
+  scan(record: KafkaRecord, head: ChangeHead): Fault | undefined;
+  /** Reads a record of the transaction topic. */
+  scanTransaction(record: KafkaRecord): TransactionMark | Fault;
+  /**
+   * What a record (already scanned, of op c, u, r or d) says that its table is. `known`: the table
+   * as the source's `pg_catalog` has it, whose types and key are then taken. `unsure`: what was
+   * guessed, as sentences for the log. A table without a key is a `Fault` of kind `setup`.
+   */
+  describe(record: KafkaRecord, head: ChangeHead, known: Table | undefined):
+    | { readonly table: Table; readonly unsure: readonly string[] }
+    | Fault;
+  /** A decoder for a table's rows. */
+  rows(layout: TableLayout): DebeziumRows;
+}
+
+/** Decodes one table's records, which `scan` has read into `head`. */
+export interface DebeziumRows {
+  /** Writes the record's row as number `seq`, whole or not at all: `full` or `fault` when not. */
+  decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
+  /** Writes only the key's columns, and NULL into the others, for {@linkcode Recall}. */
+  decodeKey(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
+  /** A change of key: writes the `d` of the old key as `seq` and the `c` of the new one as
+   * `seq + 1`, both or none. Values that `c` leaves out as unchanged are found under the old key. */
+  decodeKeyChange(
+    old: KafkaRecord,
+    oldHead: ChangeHead,
+    fresh: KafkaRecord,
+    freshHead: ChangeHead,
+    batch: Batch,
+    seq: number,
+  ): Stop | undefined;
 }
 
 export const END: Stop = { kind: "end" };

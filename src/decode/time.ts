@@ -21,12 +21,13 @@ const EPOCH_LOW = (DAYS_TO_2000 * MICROS_PER_DAY) % 0x1_0000_0000;
 const INT_MAX = 0x7fff_ffff;
 
 /** Writes the halves of a signed 64-bit number at byte offset `to`. */
-function putHalves(batch: Batch, to: number, high: number, low: number): void {
+export function putHalves(batch: Batch, to: number, high: number, low: number): void {
   batch.ints[to >> 2] = low;
   batch.ints[(to >> 2) + 1] = high;
 }
 
-function putInfinity(batch: Batch, to: number, negative: boolean): void {
+/** Writes ±infinity as a timestamp. */
+export function putInfinity(batch: Batch, to: number, negative: boolean): void {
   if (negative) putHalves(batch, to, -INT_MAX - 1, 1); // −(2^63 − 1)
   else putHalves(batch, to, INT_MAX, -1); // 2^63 − 1
 }
@@ -42,8 +43,8 @@ export function putTimestampBinary(batch: Batch, to: number, view: DataView, sta
   putFinite(batch, to, highSum, lowSum % 0x1_0000_0000);
 }
 
-/** Writes a timestamp that is not infinite, and must not become so. */
-function putFinite(batch: Batch, to: number, high: number, low: number): void {
+/** Writes a timestamp (µs since 1970 as two halves) that is not infinite, and must not become so. */
+export function putFinite(batch: Batch, to: number, high: number, low: number): void {
   if (high > INT_MAX || (high === INT_MAX && low === 0xffff_ffff)) throw tooLate();
   putHalves(batch, to, high, low);
 }
@@ -120,6 +121,11 @@ export function putTimestampText(
   const days = reader.date();
   reader.expect(32); // space
   const micros = reader.time();
+  putTimestampParts(batch, to, days, micros);
+}
+
+/** Writes a timestamp of so many days since 1970 (below 2^32) and µs of that day. */
+export function putTimestampParts(batch: Batch, to: number, days: number, micros: number): void {
   // The product passes 2^53 for years beyond 2255, so it is made of two parts.
   const perDayHigh = Math.floor(MICROS_PER_DAY / 0x10000);
   const perDayLow = MICROS_PER_DAY % 0x10000;

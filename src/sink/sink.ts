@@ -22,6 +22,8 @@ export interface SinkState {
   readonly tables: readonly Table[];
   /** A snapshot that was announced and not committed: it was cut off. */
   readonly snapshot: SnapshotOrigin | null;
+  /** How many dead letters it keeps. */
+  readonly letters: number;
 }
 
 /** Where a snapshot is taken from, recorded before its slot is made so that the slot can be told
@@ -44,7 +46,15 @@ export interface Sink {
   beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]>;
   /** The layouts of the tables held, in the order of `state().tables`. */
   layouts(): readonly TableLayout[];
-  /** Takes a sealed batch, and resolves when its memory is free again. */
+  /** Adds a table, empty, within the transaction; one that is there is left as it is. */
+  evolve(table: Table): Promise<TableLayout>;
+  /** For each row of a batch (of one table, numbered from 1 on, which stays the caller's): the
+   * `_seq` of the change with the same key, LSN and op that was written before, or 0. */
+  recognise(batch: Batch): Promise<number[]>;
+  /** Which of these source transactions have a change that was written as a number (`_seq`) below
+   * `before`. Rows of a snapshot don't count. */
+  appliedOf(txs: readonly number[], before: number): Promise<Set<number>>;
+  /** Takes a sealed batch, its dead letters included, and resolves when its memory is free again. */
   write(batch: Batch): Promise<void>;
   /** Resolves when all that was written, and the position, are durable and visible. */
   commit(position: Position, seq: number, sourceTimeMs: number | null): Promise<void>;

@@ -19,8 +19,47 @@ export interface PostgresPosition {
   readonly lsn: number;
 }
 
+/** How far one partition of a topic was applied. */
+export interface PartitionPosition {
+  /** Offset of the next record to read. Below 2^53, which a topic never reaches. */
+  readonly next: number;
+  /** The greatest LSN of any row seen in it: one that is greater was never seen before. */
+  readonly lsn: Lsn;
+}
+
+/** A full snapshot of Debezium's, as far as its records were applied. */
+export interface KafkaSnapshot {
+  /** `waiting`: no record of it was seen. `reading`: one was. `ending`: its last was, and other
+   * partitions may not be read as far yet. */
+  readonly phase: "waiting" | "reading" | "ending" | "done";
+  /** At which it was taken; 0 before that is known. */
+  readonly lsn: Lsn;
+  /** It was begun again after rows had been applied: what was deleted at the source before it has
+   * no event. When it began (ms since 1970), and where, by topic and partition. Null: it was not,
+   * or the operator has accepted it. */
+  readonly again: {
+    readonly atMs: number;
+    readonly offsets: Readonly<Record<string, readonly number[]>>;
+  } | null;
+}
+
+/** A position in the topics of one Debezium connector. Who owns what is decided by it alone: what
+ * the consumer group has committed is a hint. */
+export interface KafkaPosition {
+  readonly kind: "kafka";
+  /** The cluster's id: offsets of another cluster mean nothing here. */
+  readonly clusterId: string;
+  /** `topic.prefix` of the connector. */
+  readonly prefix: string;
+  /** By topic; an array's index is the partition. */
+  readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;
+  readonly snapshot: KafkaSnapshot;
+  /** The greatest LSN of any row or commit applied. */
+  readonly lsn: number;
+}
+
 /** A position in one of the streams that Sluice reads. */
-export type Position = PostgresPosition;
+export type Position = PostgresPosition | KafkaPosition;
 
 /**
  * An LSN is a byte offset into the WAL. As a JavaScript number it is exact below 2^53 bytes, which

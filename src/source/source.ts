@@ -4,22 +4,41 @@
  */
 import type { Batch } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
-import type { Decoder, Input, Stop } from "../decode/decoder.ts";
+import type { Input, Stop } from "../decode/decoder.ts";
 import type { Lsn, Position } from "./position.ts";
 import type { Table } from "../catalog/catalog.ts";
 
 /** A stream of changes from a position on. */
 export interface ChangeStream {
-  /** Knows what this stream has said so far. */
-  readonly decoder: Decoder;
-  /** The next bytes; waits for them. Throws a fault: `connection`, `position-lost`, … */
-  read(): Promise<Input>;
+  /** Waits until there is something to decode. Throws a fault: `connection`, `position-lost`, … */
+  read(): Promise<void>;
+  /** Whether something was read and is not decoded yet. */
+  readonly hasInput: boolean;
+  /** Decodes what was read into `batch` until one of {@linkcode Stop}'s reasons. */
+  decode(batch: Batch): Stop;
+  /** Whether a source transaction has begun and not ended. */
+  readonly inTransaction: boolean;
+  /** Up to where everything was decoded. Asked for between source transactions only. */
+  readonly position: Position;
+  /** The number that the next row gets in the order of application. */
+  readonly nextSeq: number;
+  /** Whether `position` says more than this one, so that it is worth storing. */
+  isAhead(of: Position): boolean;
+  /** The source waits to hear how far we are: it may be shutting down. */
+  readonly isAsked: boolean;
   /** Tells the source how far everything is durable here; it may let go of what is before. */
-  confirm(lsn: Lsn): void;
+  confirm(position: Position): void;
   /** What the source was last told. */
   readonly confirmedLsn: Lsn;
+  /** How much was decoded, in the unit of {@linkcode SourceHealth.end}. */
+  readonly decoded: number;
   /** Bytes held that were read and not lent. */
   readonly bufferedBytes: number;
+  /** Of a stream that begins with the copy of all tables: how far that has come. */
+  readonly copy: { readonly done: boolean; readonly tables: readonly TableProgress[] };
+  /** Why what was applied can't be relied on yet, as sentences: a partition that another member of
+   * the group holds, a snapshot that began again, … */
+  readonly holds: readonly string[];
   close(): Promise<void>;
 }
 
@@ -65,12 +84,14 @@ export interface SourceIdentity {
 
 /** The source's health, looked at from time to time beside the stream. */
 export interface SourceHealth {
-  /** How far the server's WAL is flushed. */
-  readonly serverLsn: Lsn;
-  /** What it says of our slot: `reserved`, `extended`, `unreserved` or `lost`. */
-  readonly walStatus: string;
-  /** WAL bytes that may still be written before the slot is in danger; null: no limit. */
-  readonly safeWalBytes: number | null;
+  /** How much there is to decode, in a unit of the source's own that only grows: bytes of flushed
+   * WAL (an LSN), or records of all partitions. */
+  readonly end: number;
+  /** How far the server's WAL is flushed; null: not known, since we read topics. */
+  readonly serverLsn: Lsn | null;
+  /** What the server says of our slot: `reserved`, `extended`, `unreserved` or `lost`, and how many
+   * bytes of WAL may still be written before it is in danger (null: no limit). */
+  readonly slot: { readonly walStatus: string; readonly safeWalBytes: number | null } | null;
 }
 
 /** The durable note that a slot of our name is ours: there from before it is made until it is not. */
@@ -79,16 +100,29 @@ export interface SnapshotIntent {
   withdraw(): Promise<void>;
 }
 
-/** See the top of this file. */
-export interface Source {
-  /** Connects, checks that the position is of this source and not lost, and streams from it. */
-  stream(position: Position, layouts: readonly TableLayout[], nextSeq: number): Promise<
-    ChangeStream
-  >;
+/** How a warehouse that has no position is filled. */
+export type Filling =
+  /** By a copy of all tables under one snapshot, after which the stream goes on. */
+  | { readonly kind: "snapshot"; readonly source: SnapshotSource }
+  /** By the stream itself, which begins with the copy. `beginning` is where; `last`: the position
+   * that a new filling replaces. */
+  | { readonly kind: "stream"; beginning(last: Position | null): Promise<Position> };
+
+/** A source that can be copied. */
+export interface SnapshotSource {
   /** Connects to ask who it is. */
   identify(): Promise<SourceIdentity>;
   /** Begins a snapshot. `mayReplaceSlot`: a slot of our name is ours, and is dropped. */
   snapshot(mayReplaceSlot: boolean, intent: SnapshotIntent): Promise<Snapshot>;
+}
+
+/** See the top of this file. */
+export interface Source {
+  readonly filling: Filling;
+  /** Connects, checks that the position is of this source and not lost, and streams from it. */
+  stream(position: Position, layouts: readonly TableLayout[], nextSeq: number): Promise<
+    ChangeStream
+  >;
   /** Throws a `schema-changed` fault when the table's key is not what it was; see `Stop`. */
   verify(table: Table): Promise<void>;
   health(): Promise<SourceHealth>;

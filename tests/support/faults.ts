@@ -4,21 +4,11 @@ import { Fault, type FaultKind } from "../../src/errors.ts";
 import { assertEqualToSource } from "./compare.ts";
 import { TestDatabase, testServer } from "./postgres.ts";
 import { Replica, type ReplicaOptions } from "./replica.ts";
+import { until } from "./until.ts";
+
+export { until };
 
 type Server = Awaited<ReturnType<typeof testServer>>;
-
-/** Polls; throws, naming `what`, when it never becomes true. The limit only ends a hang. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  seconds = 60,
-) {
-  const end = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`in ${seconds} s it did not come to this: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 /** The fault that ends the run; throws when it goes on. */
 export async function faultOf(

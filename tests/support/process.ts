@@ -13,14 +13,22 @@ export interface Ended {
   output: string;
 }
 
-/** `main.ts <args>` with only `env` set; resolves when it has ended. */
-export async function runMain(args: string[], env: Record<string, string>): Promise<Ended> {
-  const output = await command(args, env).output();
+/** `main.ts <args>` with only `env` set; resolves when it has ended. `signal` sends it SIGTERM. */
+export async function runMain(
+  args: string[],
+  env: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<Ended> {
+  const output = await command(args, env, signal).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code: output.code, output: text(output.stdout) + text(output.stderr) };
 }
 
-function command(args: string[], env: Record<string, string>): Deno.Command {
+function command(
+  args: string[],
+  env: Record<string, string>,
+  signal?: AbortSignal,
+): Deno.Command {
   const home = Object.fromEntries(
     ["HOME", "PATH", "DENO_DIR", "TMPDIR"].flatMap((name) => {
       const value = Deno.env.get(name);
@@ -34,6 +42,7 @@ function command(args: string[], env: Record<string, string>): Deno.Command {
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal,
   });
 }
 

@@ -36,13 +36,20 @@ export async function zookeeper(place: Place, port: number): Promise<Service> {
   });
 }
 
-/** A broker that keeps its metadata in the ZooKeeper on `zookeeperPort`. */
-export async function broker(place: Place, port: number, zookeeperPort: number): Promise<Service> {
+/** A broker that keeps its metadata in the ZooKeeper on `zookeeperPort`. `extra` wins over
+ * debezium/server.properties. */
+export async function broker(
+  place: Place,
+  port: number,
+  zookeeperPort: number,
+  extra: Properties = {},
+): Promise<Service> {
   const settings = await compose(place, "broker", "server.properties", {
     "listeners": `PLAINTEXT://127.0.0.1:${port}`,
     "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
     "zookeeper.connect": `127.0.0.1:${zookeeperPort}`,
     "log.dirs": join(place.folder, "broker"),
+    ...extra,
   });
   return new Service({
     ...brokerOptions(place, settings, port),

@@ -2,42 +2,73 @@
  * Hands a batch's columns to DuckDB: one copy a column and chunk. Synchronous, since DuckDB's
  * appender is; when it returns, DuckDB has copied what the strings' heads point to.
  */
-import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
-import type { Batch, Chunk, Segment } from "../../batch/batch.ts";
+import { type Batch, type Chunk, CHUNK_ROWS_MAX, type Segment } from "../../batch/batch.ts";
+import { META } from "../../batch/column.ts";
 
-/** Appends all rows of `segment` to the temporary table `name`, in order. */
-export async function appendSegment(
-  connection: DuckDBConnection,
-  name: string,
-  batch: Batch,
-  segment: Segment,
-): Promise<void> {
-  const appender = await connection.createAppender(name, "main", "temp");
-  const types = segment.layout.columns.map((_, i) => appender.columnType(i));
-  const target = DuckDBDataChunk.create(types);
-  for (const chunk of segment.chunks) {
-    if (chunk.rows > 0) appendChunk(appender, target, batch, segment, chunk);
-  }
-  appender.closeSync();
+/** Stands for the op as a letter, where otherwise a column of the batch is named. */
+export const OP_TEXT = -1;
+
+/** A table to append to. */
+export interface Target {
+  readonly catalog?: string;
+  readonly schema: string;
+  readonly name: string;
+  /** Where each of its columns comes from: an index into a layout's columns, or OP_TEXT. */
+  readonly sources: readonly number[];
+  /** The types of its columns, from when it was first appended to. */
+  types?: DuckDBType[];
 }
 
-function appendChunk(
-  appender: DuckDBAppender,
-  target: DuckDBDataChunk,
+/** See the top of this file. Holds the memory for one column of one chunk. */
+export class Appender {
+  readonly #values = new Int32Array(CHUNK_ROWS_MAX * 4);
+
+  constructor(private readonly connection: DuckDBConnection) {}
+
+  /** Appends all rows of `segment`, in order. */
+  async append(target: Target, batch: Batch, segment: Segment): Promise<void> {
+    const { catalog, schema, name, sources } = target;
+    const appender = await this.connection.createAppender(name, schema, catalog);
+    target.types ??= sources.map((_, i) => appender.columnType(i));
+    const rows = DuckDBDataChunk.create(target.types);
+    for (const chunk of segment.chunks) {
+      if (chunk.rows === 0) continue;
+      rows.reset();
+      rows.rowCount = chunk.rows;
+      sources.forEach((source, i) => {
+        const vector = duckdb.data_chunk_get_vector(rows.chunk, i);
+        if (source === OP_TEXT) this.#copyOps(vector, batch, chunk);
+        else copyColumn(vector, batch, chunk, source, segment.layout.columns[source].width);
+      });
+      appender.appendDataChunk(rows);
+    }
+    appender.closeSync();
+  }
+
+  /** The ops as strings of one letter. */
+  #copyOps(vector: duckdb.Vector, batch: Batch, chunk: Chunk): void {
+    const ops = chunk.data[META.op];
+    const heads = this.#values.fill(0, 0, chunk.rows * 4);
+    for (let row = 0; row < chunk.rows; row++) {
+      heads[row * 4] = 1; // bytes, of which the first is
+      heads[row * 4 + 1] = batch.bytes[ops + row];
+    }
+    duckdb.copy_data_to_vector(vector, 0, heads.buffer, 0, chunk.rows * 16);
+  }
+}
+
+function copyColumn(
+  vector: duckdb.Vector,
   batch: Batch,
-  segment: Segment,
-  chunk: Chunk,
+  { rows, data, validity }: Chunk,
+  column: number,
+  width: number,
 ): void {
-  target.reset();
-  target.rowCount = chunk.rows;
   const slab = batch.bytes.buffer as ArrayBuffer;
-  const bitBytes = ((chunk.rows + 63) >> 6) << 3;
-  segment.layout.columns.forEach((column, i) => {
-    const vector = duckdb.data_chunk_get_vector(target.chunk, i);
-    duckdb.vector_ensure_validity_writable(vector); // before the mask is copied
-    duckdb.copy_data_to_vector_validity(vector, 0, slab, chunk.validity[i], bitBytes);
-    duckdb.copy_data_to_vector(vector, 0, slab, chunk.data[i], chunk.rows * column.width);
-  });
-  appender.appendDataChunk(target);
+  const bitBytes = ((rows + 63) >> 6) << 3;
+  duckdb.vector_ensure_validity_writable(vector); // before the mask is copied
+  duckdb.copy_data_to_vector_validity(vector, 0, slab, validity[column], bitBytes);
+  duckdb.copy_data_to_vector(vector, 0, slab, data[column], rows * width);
 }

@@ -1,21 +1,30 @@
-/** The warehouse as a sink: see sink.ts for the contract, merge.ts for how a delta is applied. */
+/** The warehouse as a sink: see sink.ts for the contract, tables.ts for what is kept. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
-import { literal, type Table } from "../../catalog/catalog.ts";
+import { literal, type Table, tableName } from "../../catalog/catalog.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { formatLsn, type Position } from "../../source/position.ts";
 import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
-import { appendSegment } from "./append.ts";
-import { applyDelta, createDelta, createTables, dropTables } from "./merge.ts";
+import { ChangeLog } from "./change_log.ts";
+import { Folder } from "./fold.ts";
+import { insertLetters } from "./letters.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
+import { appliedSql, originalsSql } from "./recognise.ts";
+import { createTables, dropTables } from "./tables.ts";
 
-/** The write-ahead log of the warehouse is folded into its file when it is larger than this… */
+/**
+ * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
+ * wait meanwhile, some 30 ms and 3 ms more for each MB…
+ */
+const WAL_BYTES_ENOUGH = 16 * 1024 * 1024;
+/** …but not so soon after the last time, in ms, unless it is larger than this… */
+const CHECKPOINT_MS_MIN = 5000;
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
-/** …or, while nothing else is to be done, than this. */
+/** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
 const log = logger("warehouse");
@@ -26,6 +35,15 @@ export class Warehouse implements Sink {
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
   readonly #walFile: string;
+  readonly #log: ChangeLog;
+  readonly #folder: Folder;
+  /** The greatest `_seq` that is committed. */
+  #seq = 0;
+  #checkpointAtMs = 0;
+  /** What is written belongs to a snapshot, so that no row of it was there before. */
+  #isSnapshot = false;
+  /** A snapshot was announced and not committed. */
+  #announced = false;
 
   private constructor(
     readonly instance: DuckDBInstance,
@@ -35,6 +53,8 @@ export class Warehouse implements Sink {
     dataDir: string,
   ) {
     this.#walFile = join(dataDir, `${FILE_NAME}.wal`);
+    this.#log = new ChangeLog(connection, (sql) => this.#run(sql));
+    this.#folder = new Folder(connection, (sql) => this.#run(sql));
   }
 
   /** Opens the file in `dataDir`, with `memoryBytes` for DuckDB. */
@@ -49,6 +69,7 @@ export class Warehouse implements Sink {
     try {
       const { tables } = await warehouse.state();
       warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
+      await warehouse.#folder.load(warehouse.#layouts);
     } catch (error) {
       await warehouse.close();
       throw error;
@@ -61,12 +82,18 @@ export class Warehouse implements Sink {
     const [position] = await this.#rows("SELECT position, seq FROM _sluice.position");
     const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
     const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
+    const [[letters]] = await this.#rows("SELECT count(*) FROM _sluice.dead_letters");
     const isWhole = position !== undefined && snapshot === undefined;
+    this.#announced = snapshot !== undefined;
+    this.#seq = position === undefined ? 0 : Number(position[1]);
+    const last: Position | null = position === undefined ? null : JSON.parse(position[0] as string);
+    this.#folder.mayRepeat = last?.kind === "kafka";
     return {
-      position: isWhole ? JSON.parse(position[0] as string) : null,
-      seq: position === undefined ? 0 : Number(position[1]),
+      position: isWhole ? last : null,
+      seq: this.#seq,
       tables: tables.map(([definition]) => JSON.parse(definition as string)),
       snapshot: snapshot === undefined ? null : JSON.parse(snapshot[0] as string),
+      letters: Number(letters),
     };
   }
 
@@ -80,10 +107,12 @@ export class Warehouse implements Sink {
     const text = literal(JSON.stringify(origin));
     await this.#run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
     await this.#commit();
+    this.#announced = true;
   }
 
   async withdrawSnapshot(): Promise<void> {
     await this.#run("DELETE FROM _sluice.snapshot");
+    this.#announced = false;
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
@@ -91,31 +120,55 @@ export class Warehouse implements Sink {
     await this.#begin();
     for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
     await this.#run("DELETE FROM _sluice.tables");
-    for (const table of tables) {
-      for (const sql of createTables(table)) await this.#run(sql);
-      await this.#run(
-        `INSERT INTO _sluice.tables VALUES (${literal(table.schema)}, ${literal(table.name)}, ${
-          literal(JSON.stringify(table))
-        })`,
-      );
-    }
-    this.#layouts = tables.map((table) => new TableLayout(table));
+    await this.#run("DELETE FROM _sluice.folds");
+    await this.#run("DELETE FROM _sluice.dead_letters");
+    this.#folder.replace();
+    this.#isSnapshot = true;
+    this.#layouts = [];
+    for (const table of tables) await this.#addTable(table);
     return this.#layouts;
+  }
+
+  async evolve(table: Table): Promise<TableLayout> {
+    const held = this.#layouts.find((layout) => layout.name === tableName(table));
+    if (held !== undefined) return held;
+    if (!this.#inTransaction) await this.#begin();
+    return await this.#addTable(table);
+  }
+
+  async recognise(batch: Batch): Promise<number[]> {
+    const [segment] = batch.segments.values();
+    if (segment === undefined) return [];
+    if (!this.#inTransaction) await this.#begin();
+    const delta = "recalled";
+    await this.#log.stage(delta, batch, segment);
+    const rows = await this.#rows(originalsSql(segment.layout.table, delta));
+    await this.#run(`DROP TABLE ${delta}`);
+    return rows.map(([, original]) => Number(original));
+  }
+
+  async appliedOf(txs: readonly number[], before: number): Promise<Set<number>> {
+    const tables = this.#layouts.map((layout) => layout.table);
+    if (tables.length === 0 || txs.length === 0) return new Set();
+    const rows = await this.#rows(appliedSql(tables, txs, before));
+    return new Set(rows.map(([tx]) => Number(tx)));
   }
 
   async write(batch: Batch): Promise<void> {
     if (!this.#inTransaction) await this.#begin();
     for (const segment of batch.segments.values()) {
       if (segment.rows === 0) continue;
-      const delta = "delta";
-      await this.#run(createDelta(segment.layout, delta));
       try {
-        await appendSegment(this.connection, delta, batch, segment);
+        await this.#log.write(batch, segment, () => this.#folder.current(segment.layout));
+        await this.#folder.wrote(batch, segment, this.#isSnapshot);
       } catch (error) {
-        throw this.#fault(error);
+        throw error instanceof Fault ? error : this.#fault(error);
       }
-      for (const sql of applyDelta(segment, delta)) await this.#run(sql);
-      await this.#run(`DROP TABLE ${delta}`);
+    }
+    if (batch.letters.length > 0) {
+      await insertLetters(this.connection, batch.letters).catch((error) => {
+        throw this.#fault(error);
+      });
     }
   }
 
@@ -124,21 +177,28 @@ export class Warehouse implements Sink {
     const time = sourceTimeMs === null
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
-    await this.#run("DELETE FROM _sluice.snapshot");
-    await this.#run("DELETE FROM _sluice.position");
-    await this.#run(
-      `INSERT INTO _sluice.position VALUES (1, ${literal(JSON.stringify(position))}, ${
-        literal(formatLsn(position.lsn))
-      }, ${seq}, ${time}, now())`,
-    );
+    if (this.#announced) await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#store([
+      `position = ${literal(JSON.stringify(position))}`,
+      `lsn = ${literal(formatLsn(position.lsn))}`,
+      `seq = ${seq}`,
+      `source_time = ${time}`,
+      "stored_at = now()",
+    ]);
+    await this.#folder.beforeCommit();
     await this.#commit();
+    this.#folder.commit();
+    this.#folder.mayRepeat = position.kind === "kafka";
+    this.#seq = seq;
+    this.#announced = this.#isSnapshot = false;
     this.#published = this.#layouts;
   }
 
   async abort(): Promise<void> {
     if (!this.#inTransaction) return;
-    this.#inTransaction = false;
+    this.#inTransaction = this.#isSnapshot = false;
     this.#layouts = this.#published;
+    this.#folder.abort();
     await this.connection.run("ROLLBACK").catch((error) => {
       // A commit that failed has rolled back already; anything else makes the next begin fail.
       log.debug("rollback: {error}", { error: String(error) });
@@ -147,8 +207,11 @@ export class Warehouse implements Sink {
 
   async maintain(idle: boolean): Promise<void> {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
+    await this.#foldDue(idle);
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
-    if (bytes < (idle ? WAL_BYTES_IDLE : WAL_BYTES_MAX)) return;
+    const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
+    if (bytes < (idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH)) return;
+    this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
     } catch (error) {
@@ -157,6 +220,17 @@ export class Warehouse implements Sink {
       if (isDiskFull(String(error))) throw diskFull(String(error));
       log.debug("checkpoint put off: {error}", { error: String(error) });
     }
+  }
+
+  /** Folds one table's tail, if one is due. */
+  async #foldDue(idle: boolean): Promise<void> {
+    const layout = this.#folder.due(idle);
+    if (layout === undefined) return;
+    await this.#begin();
+    await this.#folder.fold(layout, this.#seq);
+    await this.#folder.beforeCommit();
+    await this.#commit();
+    this.#folder.commit();
   }
 
   async memoryBytes(): Promise<number> {
@@ -171,6 +245,24 @@ export class Warehouse implements Sink {
     this.instance.closeSync();
   }
 
+  async #addTable(table: Table): Promise<TableLayout> {
+    for (const sql of createTables(table)) await this.#run(sql);
+    const [schema, name, definition] = [table.schema, table.name, JSON.stringify(table)]
+      .map(literal);
+    await this.#run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
+    const layout = new TableLayout(table);
+    this.#layouts = [...this.#layouts, layout];
+    return layout;
+  }
+
+  /** Sets the one row of the position. */
+  async #store(values: string[]): Promise<void> {
+    const update = `UPDATE _sluice.position SET ${values.join(", ")}`;
+    if (await this.#run(update) > 0) return;
+    await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
+    await this.#run(update);
+  }
+
   async #begin(): Promise<void> {
     await this.#run("BEGIN TRANSACTION");
     this.#inTransaction = true;
@@ -181,9 +273,10 @@ export class Warehouse implements Sink {
     this.#inTransaction = false;
   }
 
-  async #run(sql: string): Promise<void> {
+  /** Runs a statement; returns how many rows it has changed. */
+  async #run(sql: string): Promise<number> {
     try {
-      await this.connection.run(sql);
+      return (await this.connection.run(sql)).rowsChanged;
     } catch (error) {
       throw this.#fault(error, sql);
     }

@@ -1,100 +1,32 @@
 /**
- * The SQL that brings a delta (one batch's changes of one table, as they came) into the current
- * table and the change log.
- *
- * Current table: the rows of every key touched go, then the last version of each comes. No primary
- * key index: deleting by hash join is faster, and DuckDB's indexes refuse a key that is deleted
- * and inserted again in one transaction.
+ * The long way of a segment into the change log, for one with values that only SQL can fill in or
+ * convert: by a delta, a temporary table of the rows as they came.
  */
+import type { Segment } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
 import { type Column, duckdbType, identifier, type Table } from "../../catalog/catalog.ts";
-import type { Segment } from "../../batch/batch.ts";
+import { columnList, LOG_COLUMNS, logTable } from "./tables.ts";
 
-/** Our columns in a change log, after the source's. */
-export const LOG_COLUMNS = ["_op", "_seq", "_lsn", "_tx", "_at"] as const;
-
-/** `"public"."users"` */
-export function currentTable(table: Table): string {
-  return `${identifier(table.schema)}.${identifier(table.name)}`;
-}
-
-/** The schema of the change logs of a source schema's tables. */
-export function logSchema(schema: string): string {
-  return `${schema}__changes`;
-}
-
-/** `"public__changes"."users"` */
-export function logTable(table: Table): string {
-  return `${identifier(logSchema(table.schema))}.${identifier(table.name)}`;
-}
-
-/** The statements that make a table's schema, current table and change log. */
-export function createTables(table: Table): string[] {
-  const columns = table.columns.map((c) => `${identifier(c.name)} ${duckdbType(c.type)}`);
-  const log = ["_op VARCHAR", "_seq BIGINT", "_lsn UBIGINT", "_tx BIGINT", "_at TIMESTAMPTZ"];
-  return [
-    `CREATE SCHEMA IF NOT EXISTS ${identifier(table.schema)}`,
-    `CREATE SCHEMA IF NOT EXISTS ${identifier(logSchema(table.schema))}`,
-    `CREATE TABLE ${currentTable(table)} (${columns.join(", ")})`,
-    `CREATE TABLE ${logTable(table)} (${[...columns, ...log].join(", ")})`,
-  ];
-}
-
-/** The statements that drop them. */
-export function dropTables(table: Table): string[] {
-  return [
-    `DROP TABLE IF EXISTS ${currentTable(table)}`,
-    `DROP TABLE IF EXISTS ${logTable(table)}`,
-  ];
-}
-
-/** The statement that makes the delta, a temporary table. */
+/** The statement that makes the delta. */
 export function createDelta(layout: TableLayout, name: string): string {
   const columns = layout.columns.map((column) => `${column.deltaName} ${column.deltaType}`);
   return `CREATE TEMP TABLE ${name} (${columns.join(", ")})`;
 }
 
 /**
- * The statements that apply a delta, in order. `segment` says what is in it, so that what is not
- * there costs nothing.
+ * The statements that bring a delta into the change log, in order. `current`: a SELECT of the
+ * current rows before the delta.
  */
-export function applyDelta(segment: Segment, delta: string): string[] {
-  const { layout, counts } = segment;
-  const { table } = layout;
-  const statements: string[] = [];
-  if (segment.hasUnchanged) statements.push(...resolveUnchanged(layout, delta));
-  if (counts.t > 0) statements.push(`DELETE FROM ${currentTable(table)}`);
-  const onlyNew = counts.u === 0 && counts.d === 0; // a created or read key is not there yet
-  if (!onlyNew) statements.push(deleteTouched(layout, delta));
-  if (counts.c + counts.u + counts.r > 0) {
-    statements.push(insertLast(layout, delta, onlyNew));
-  }
-  const op = counts.r === segment.rows ? "'r'" : "chr(m_op)"; // a snapshot's: a constant
-  statements.push(insertLog(layout, delta, op));
-  return statements;
+export function logDelta(segment: Segment, delta: string, current: string): string[] {
+  const { layout } = segment;
+  const statements = segment.hasUnchanged ? resolveUnchanged(layout, delta, current) : [];
+  return [...statements, insertLog(layout, delta)];
 }
 
-function deleteTouched({ table }: TableLayout, delta: string): string {
-  const match = table.key
-    .map((i) => `t.${identifier(table.columns[i].name)} = ${value(table, i, "d.")}`)
-    .join(" AND ");
-  return `DELETE FROM ${currentTable(table)} AS t USING ${delta} AS d ` +
-    `WHERE d.m_op <> ord('t') AND ${match}`;
-}
-
-function insertLast({ table }: TableLayout, delta: string, onlyNew: boolean): string {
-  const columns = table.columns.map((_, i) => value(table, i, "d.")).join(", ");
-  const into = `INSERT INTO ${currentTable(table)} SELECT ${columns} FROM ${delta} AS d`;
-  if (onlyNew) return `${into} WHERE m_op <> ord('t')`;
-  const keys = table.key.map((i) => `c${i}`).join(", ");
-  return `${into} WHERE m_op NOT IN (ord('d'), ord('t')) AND m_seq IN ` +
-    `(SELECT max(m_seq) FROM ${delta} WHERE m_op <> ord('t') GROUP BY ${keys})`;
-}
-
-function insertLog({ table }: TableLayout, delta: string, op: string): string {
-  const columns = table.columns.map((_, i) => value(table, i, "")).join(", ");
-  return `INSERT INTO ${logTable(table)} ` +
-    `SELECT ${columns}, ${op}, m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
+function insertLog({ table }: TableLayout, delta: string): string {
+  const columns = table.columns.map((_, i) => value(table, i)).join(", ");
+  return `INSERT INTO ${logTable(table)} (${columnList(table)}, ${LOG_COLUMNS.join(", ")}) ` +
+    `SELECT ${columns}, chr(m_op), m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
 }
 
 /**
@@ -103,7 +35,11 @@ function insertLog({ table }: TableLayout, delta: string, op: string): string {
  * values left out) follows the `d` of its old key in the delta, and finds the stored row by that;
  * the decoder sees to it that nothing of the table comes before it in its batch.
  */
-function resolveUnchanged({ table, toastable }: TableLayout, delta: string): string[] {
+function resolveUnchanged(
+  { table, toastable }: TableLayout,
+  delta: string,
+  current: string,
+): string[] {
   const isKept = (at: number, row: string) => `substr(${row}m_unchanged, ${at + 1}, 1) = '1'`;
   const keyMatch = (a: (i: number) => string, b: (i: number) => string) =>
     table.key.map((i) => `${a(i)} = ${b(i)}`).join(" AND ");
@@ -119,7 +55,7 @@ function resolveUnchanged({ table, toastable }: TableLayout, delta: string): str
         stored(table.columns[index], `t.${identifier(table.columns[index].name)}`)
       } AS v
         FROM ${delta} AS d LEFT JOIN ${delta} AS o ON o.m_seq = d.m_seq - 1
-        JOIN ${currentTable(table)} AS t ON ${
+        JOIN (${current}) AS t ON ${
         keyMatch((i) => `t.${identifier(table.columns[i].name)}`, (i) => cast(table, i, oldKey(i)))
       }
         WHERE ${isKept(at, "d.")}
@@ -139,9 +75,9 @@ function resolveUnchanged({ table, toastable }: TableLayout, delta: string): str
   return statements;
 }
 
-/** A delta's column as a value of the current table: arrays come as the text of a JSON array. */
-function value(table: Table, index: number, row: string): string {
-  return cast(table, index, `${row}c${index}`);
+/** A delta's column as a value of the change log: arrays come as the text of a JSON array. */
+function value(table: Table, index: number): string {
+  return cast(table, index, `c${index}`);
 }
 
 function cast(table: Table, index: number, expression: string): string {

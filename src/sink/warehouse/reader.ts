@@ -10,6 +10,7 @@ import type { Answer, Question } from "../../messages.ts";
 import { JsonOut, TooLong } from "./json_out.ts";
 import { ReaderConnections } from "./reader_connections.ts";
 import { Interrupter } from "./reader_interrupt.ts";
+import { answerLetter, answerLetters } from "./reader_letters.ts";
 import { answerRow } from "./reader_row.ts";
 import { answerSql } from "./reader_sql.ts";
 import { StatementGate } from "./reader_statement.ts";
@@ -99,6 +100,12 @@ export class WarehouseReader {
           break;
         case "row":
           await answerRow(connection, question, lsn, out);
+          break;
+        case "letters":
+          await answerLetters(connection, question, lsn, out);
+          break;
+        case "letter":
+          await answerLetter(connection, question, lsn, out);
           break;
         case "sql":
           await answerSql(connection, this.#gate, question, lsn, out, interrupter);

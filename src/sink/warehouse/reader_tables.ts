@@ -28,7 +28,8 @@ export function changeLog(table: Table): string {
 
 /**
  * Answers `{"tables":[{"table","schema","name","columns":[{"name","type","source_type","nullable",
- * "key"}],"key":[…],"rows","changes"}],"lsn"}`. The counts are strings, like every BIGINT; `key` of
+ * "key"}],"key":[…],"rows","changes","dead_letters"}],"lsn"}`. The counts are strings, like every
+ * BIGINT; a table with dead letters is incomplete; `key` of
  * a column is its place in the primary key from 1 on, or null.
  */
 export async function answerTables(
@@ -38,6 +39,7 @@ export async function answerTables(
 ): Promise<void> {
   const tables = await readTables(connection);
   const counts = await readCounts(connection, tables);
+  const letters = await readLetters(connection);
   out.raw('{"tables":[');
   for (const [i, table] of tables.entries()) {
     const described = {
@@ -50,10 +52,17 @@ export async function answerTables(
       key: table.key.map((index) => table.columns[index].name),
       rows: counts[i][0],
       changes: counts[i][1],
+      dead_letters: letters.get(tableName(table)) ?? "0",
     };
     out.json((i > 0 ? "," : "") + JSON.stringify(described));
   }
   out.raw(`],"lsn":"${lsn}"}`);
+}
+
+async function readLetters(connection: DuckDBConnection): Promise<Map<string, string>> {
+  const sql = `SELECT "table", count(*) FROM _sluice.dead_letters GROUP BY "table"`;
+  const rows = (await connection.runAndReadAll(sql)).getRowsJson() as [string, string][];
+  return new Map(rows);
 }
 
 function describeColumn(column: Column, keyIndex: number) {

@@ -40,6 +40,7 @@ Deno.test("tables are listed with columns, key, counts and position", async () =
         key: ["id", "first Part"],
         rows: "1",
         changes: "0",
+        dead_letters: "0",
       }],
       lsn: "0/FF",
     });

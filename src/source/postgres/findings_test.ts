@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../catalog/finding.ts";
 import { Fault } from "../../errors.ts";
 import { slotFindings, tlsFindings } from "./findings.ts";
-import { addressFindings, folderFindings } from "./local.ts";
+import { addressFindings, folderFindings } from "../local.ts";
 import { requireServer, type ServerFacts, serverFindings } from "./server.ts";
 import type { SlotState } from "./slot.ts";
 import { parseTarget } from "./target.ts";

@@ -8,11 +8,12 @@ import { type Catalog, readCatalog } from "../../catalog/postgres.ts";
 import type { PostgresCodec } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
-import { formatLsn, parseLsn, type Position } from "../position.ts";
+import { formatLsn, parseLsn, type Position, type PostgresPosition } from "../position.ts";
 import type {
   ChangeStream,
   Snapshot,
   SnapshotIntent,
+  SnapshotSource,
   Source,
   SourceHealth,
   SourceIdentity,
@@ -41,7 +42,8 @@ export interface PostgresOptions {
 }
 
 /** See the top of this file. */
-export class PostgresSource implements Source {
+export class PostgresSource implements Source, SnapshotSource {
+  readonly filling = { kind: "snapshot", source: this } as const;
   #leftOut: { table: string; reason: string }[] = [];
   /** A connection for looking at the server's health, made again when it is lost. */
   #watcher: pg.Client | undefined;
@@ -125,6 +127,7 @@ export class PostgresSource implements Source {
     try {
       const sql = await this.#connect(false, clients);
       const server = await readServer(sql);
+      assertOfPostgres(position);
       const catalog = await this.#catalog(sql);
       this.#leftOut = [...this.#leftOut, ...newTables(catalog, layouts)];
       const replication = await this.#connect(true, clients);
@@ -143,7 +146,7 @@ export class PostgresSource implements Source {
         {
           slot: position.slot,
           publication: this.options.publication,
-          from: position.lsn,
+          from: position,
           binary,
           statusIntervalMs: this.#statusInterval(server),
         },
@@ -177,10 +180,14 @@ export class PostgresSource implements Source {
              ON s.slot_name = ${literal(this.options.slot)}`,
         "looking at the replication slot",
       );
+      const lsn = parseLsn(row.lsn);
       return {
-        serverLsn: parseLsn(row.lsn),
-        walStatus: row.wal_status ?? "none",
-        safeWalBytes: row.safe_wal_size === null ? null : Number(row.safe_wal_size),
+        end: lsn,
+        serverLsn: lsn,
+        slot: {
+          walStatus: row.wal_status ?? "none",
+          safeWalBytes: row.safe_wal_size === null ? null : Number(row.safe_wal_size),
+        },
       };
     } catch (error) {
       this.#watcher = undefined;
@@ -281,6 +288,17 @@ export class PostgresSource implements Source {
       todo: "Mend SLUICE_TABLES or the tables; `deno task check` says what each one needs.",
     });
   }
+}
+
+/** A warehouse that was filled from topics can't go on from the write-ahead log. */
+function assertOfPostgres(position: Position): asserts position is PostgresPosition {
+  if (position.kind === "postgres") return;
+  throw new Fault("position-lost", {
+    what: "the warehouse was filled from Kafka, and SLUICE_SOURCE is postgres now",
+    received: `a position in the topics of ${position.prefix}`,
+    todo: "Set SLUICE_SOURCE=kafka, give this one its own SLUICE_DATA_DIR, or fill the warehouse " +
+      "again: `deno task serve --resnapshot`.",
+  });
 }
 
 /** Ends a connection without a word to the server: a statement may be running on it. */

@@ -6,9 +6,10 @@
  * Status goes out on a timer, also while nothing is read, so that a long commit here does not look
  * like a dead client (`wal_sender_timeout`). Source: "Streaming Replication Protocol", 53.4.
  */
-import type { Decoder, Input } from "../../decode/decoder.ts";
+import type { Batch } from "../../batch/batch.ts";
+import type { Decoder, Input, Stop } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
-import { formatLsn, type Lsn } from "../position.ts";
+import { formatLsn, type Lsn, type Position, type PostgresPosition } from "../position.ts";
 import type { ChangeStream } from "../source.ts";
 import type { Wire } from "./wire.ts";
 
@@ -16,7 +17,7 @@ import type { Wire } from "./wire.ts";
 export interface StreamOptions {
   slot: string;
   publication: string;
-  from: Lsn;
+  from: PostgresPosition;
   /** Values in binary instead of text: only when the decoder reads every column's. */
   binary: boolean;
   statusIntervalMs: number;
@@ -24,15 +25,21 @@ export interface StreamOptions {
 
 /** See the top of this file. */
 export class PostgresStream implements ChangeStream {
+  /** Nothing is copied by the stream. */
+  readonly copy = { done: true, tables: [] };
+  readonly holds: readonly string[] = [];
+  #input: Input | undefined;
   #confirmed: Lsn;
+  readonly #from: PostgresPosition;
   readonly #timer: ReturnType<typeof setInterval>;
 
   private constructor(
     private readonly wire: Wire,
-    readonly decoder: Decoder,
+    private readonly decoder: Decoder,
     options: StreamOptions,
   ) {
-    this.#confirmed = options.from;
+    this.#from = options.from;
+    this.#confirmed = options.from.lsn;
     this.#timer = setInterval(() => this.#sendStatus(), options.statusIntervalMs);
   }
 
@@ -44,7 +51,7 @@ export class PostgresStream implements ChangeStream {
   ): Promise<PostgresStream> {
     const { slot, publication, from, binary } = options;
     wire.query(
-      `START_REPLICATION SLOT "${slot}" LOGICAL ${formatLsn(from)} (proto_version '1', ` +
+      `START_REPLICATION SLOT "${slot}" LOGICAL ${formatLsn(from.lsn)} (proto_version '1', ` +
         `publication_names '"${publication}"'${binary ? ", binary 'true'" : ""})`,
     );
     const incoming = await wire.read();
@@ -69,17 +76,52 @@ export class PostgresStream implements ChangeStream {
     return this.#confirmed;
   }
 
-  async read(): Promise<Input> {
-    const incoming = await this.wire.read();
-    if (incoming.kind === "data") return incoming.input;
-    throw new Fault("connection", {
-      what: "the source has ended the stream",
-      received: `message ${incoming.message.type}`,
-      todo: "Sluice connects again by itself.",
-    });
+  get hasInput(): boolean {
+    return this.#input !== undefined && this.#input.at < this.#input.end;
   }
 
-  confirm(lsn: Lsn): void {
+  get inTransaction(): boolean {
+    return this.decoder.inTransaction;
+  }
+
+  get position(): PostgresPosition {
+    return { ...this.#from, lsn: this.decoder.decodedLsn };
+  }
+
+  get nextSeq(): number {
+    return this.decoder.nextSeq;
+  }
+
+  get decoded(): number {
+    return this.decoder.decodedLsn;
+  }
+
+  get isAsked(): boolean {
+    return this.decoder.serverWaits;
+  }
+
+  isAhead(of: Position): boolean {
+    return this.decoder.decodedLsn > of.lsn;
+  }
+
+  async read(): Promise<void> {
+    this.#input = undefined;
+    const incoming = await this.wire.read();
+    if (incoming.kind === "data") this.#input = incoming.input;
+    else {
+      throw new Fault("connection", {
+        what: "the source has ended the stream",
+        received: `message ${incoming.message.type}`,
+        todo: "Sluice connects again by itself.",
+      });
+    }
+  }
+
+  decode(batch: Batch): Stop {
+    return this.decoder.decode(this.#input!, batch);
+  }
+
+  confirm({ lsn }: Position): void {
     if (lsn <= this.#confirmed) return;
     this.#confirmed = lsn;
     this.#sendStatus();

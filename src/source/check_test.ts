@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort } from "../../dev/embedded_postgres.ts";
+import { freePort } from "../dev/embedded_postgres.ts";
 import { runCheck } from "./check.ts";
-import { TestServer } from "./server_fixture.ts";
+import { TestServer } from "./postgres/server_fixture.ts";
 
 interface Checked {
   exit: number;

@@ -1,8 +1,8 @@
 /** What `check` looks at on this machine: the data folder, its disk and the HTTP address. */
 import { dirname, join, resolve } from "node:path";
 import { statfs } from "node:fs/promises";
-import { fail, type Finding, ok, warn } from "../../catalog/finding.ts";
-import { parseHttpAddr } from "../../config.ts";
+import { fail, type Finding, ok, warn } from "../catalog/finding.ts";
+import { parseHttpAddr } from "../config.ts";
 
 /** Facts about the data folder. */
 export interface FolderFacts {

@@ -1,6 +1,6 @@
 /** How `check` tells what it found: a line each, or one JSON document. */
-import type { Finding } from "../../catalog/finding.ts";
-import { Fault, FAULTS } from "../../errors.ts";
+import type { Finding } from "../catalog/finding.ts";
+import { Fault, FAULTS } from "../errors.ts";
 
 /** Where the report goes and how it looks. */
 export interface ReportOptions {
@@ -34,6 +34,16 @@ export class Report {
     const { todo, ...rest } = fault.details;
     const what = new Fault(fault.kind, rest).message.replace(/\.$/, "");
     this.add({ level: "fail", about, what, todo });
+  }
+
+  /** Does `work`. A fault of its is a finding; anything else is a bug, and not ours to hide. */
+  async guarded(about: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.addFault(about, error);
+    }
   }
 
   /** Tells the sum, and gives the exit code. */

@@ -1,0 +1,38 @@
+/** What lies in a batch for one table. */
+import type { TableLayout } from "./column.ts";
+
+/** What a change is: create, update, delete, read (snapshot), truncate. */
+export type Op = "c" | "u" | "d" | "r" | "t";
+
+/** The ops' character codes, as a batch stores them. */
+export const OP: Readonly<Record<Op, number>> = { c: 99, u: 117, d: 100, r: 114, t: 116 };
+
+/** A run of rows of one table; every column lies at its own offset in the slab. */
+export interface Chunk {
+  readonly capacity: number;
+  rows: number;
+  /** Byte offset of each column's values. */
+  readonly data: readonly number[];
+  /** Byte offset of each column's validity bits, one bit a row, 1 for a value, 0 for NULL. */
+  readonly validity: readonly number[];
+}
+
+/** What belongs to every row of a source transaction. LSN and time are exact as two halves. */
+export interface RowHead {
+  lsn: number;
+  tx: number;
+  /** Commit time in µs since 1970, as the high and low 32 bits. */
+  atHigh: number;
+  atLow: number;
+}
+
+/** One table's rows in a batch. */
+export class Segment {
+  readonly chunks: Chunk[] = [];
+  readonly counts: Record<Op, number> = { c: 0, u: 0, d: 0, r: 0, t: 0 };
+  /** Some row has an unchanged value that the sink must fill in. */
+  hasUnchanged = false;
+  rows = 0;
+
+  constructor(readonly layout: TableLayout) {}
+}

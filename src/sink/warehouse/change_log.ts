@@ -1,0 +1,74 @@
+/**
+ * Writes a segment into its table's change log: appended as it lies in the batch where that is
+ * possible, else by a delta and SQL (merge.ts).
+ */
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Batch, Segment } from "../../batch/batch.ts";
+import { META, META_COUNT, type TableLayout } from "../../batch/column.ts";
+import { literal } from "../../catalog/catalog.ts";
+import { Appender, OP_TEXT, type Target } from "./append.ts";
+import { createDelta, logDelta } from "./merge.ts";
+import { logSchema } from "./tables.ts";
+
+/** Our columns of a change log, and where they come from. */
+const LOG_SOURCES = new Map([
+  ["_op", OP_TEXT],
+  ["_seq", META.seq],
+  ["_lsn", META.lsn],
+  ["_tx", META.tx],
+  ["_at", META.at],
+]);
+
+const DELTA = "delta";
+
+/** See the top of this file. */
+export class ChangeLog {
+  readonly #appender: Appender;
+  /** By layout; null: only SQL can write to the table. */
+  readonly #targets = new WeakMap<TableLayout, Target | null>();
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly run: (sql: string) => Promise<unknown>,
+  ) {
+    this.#appender = new Appender(connection);
+  }
+
+  /** Appends all of `segment`. `current` gives a SELECT of the current rows before it. */
+  async write(batch: Batch, segment: Segment, current: () => string): Promise<void> {
+    const target = segment.hasUnchanged ? null : await this.#target(segment.layout);
+    if (target !== null) return await this.#appender.append(target, batch, segment);
+    await this.stage(DELTA, batch, segment);
+    for (const sql of logDelta(segment, DELTA, current())) await this.run(sql);
+    await this.run(`DROP TABLE ${DELTA}`);
+  }
+
+  /** Makes the temporary table `name` of `segment`'s rows as they came. */
+  async stage(name: string, batch: Batch, segment: Segment): Promise<void> {
+    await this.run(createDelta(segment.layout, name));
+    const sources = segment.layout.columns.map((_, i) => i);
+    await this.#appender.append({ catalog: "temp", schema: "main", name, sources }, batch, segment);
+  }
+
+  /** Finds out how the columns lie in the file: one that came later is behind our own. */
+  async #target(layout: TableLayout): Promise<Target | null> {
+    const known = this.#targets.get(layout);
+    if (known !== undefined) return known;
+    const { name, columns } = layout.table;
+    const schema = logSchema(layout.table.schema);
+    const sources = new Map(LOG_SOURCES);
+    columns.forEach((column, i) => sources.set(column.name, META_COUNT + i));
+    const rows = (await this.connection.runAndReadAll(
+      `SELECT column_name FROM duckdb_columns() WHERE database_name = current_database() ` +
+        `AND schema_name = ${literal(schema)} AND table_name = ${literal(name)} ` +
+        `ORDER BY column_index`,
+    )).getRowsJson() as string[][];
+    const found = rows.map(([column]) => sources.get(column));
+    const isKnown = found.length === sources.size && !found.includes(undefined);
+    // What a batch holds of an array is its JSON text, which only SQL makes an array of.
+    const hasArrays = columns.some(({ type }) => type.kind === "array");
+    const target = isKnown && !hasArrays ? { schema, name, sources: found as number[] } : null;
+    this.#targets.set(layout, target);
+    return target;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Folding: what a change log has beyond its table's base (its tail, see tables.ts) is brought into
+ * the base, in bulk. Rows of every key that was changed go, then the last version of each comes.
+ * There is no primary key index: deleting by hash join is faster, and DuckDB's indexes refuse a key
+ * that is deleted and inserted again in one transaction.
+ *
+ * No statement is prepared ahead. DuckDB 1.5.5 plans with the statistics of the moment, and runs a
+ * plan that was kept after they have changed: a prepared `WHERE id = 1000` does not find a row that
+ * came after it.
+ */
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Batch, Segment } from "../../batch/batch.ts";
+import { META, type TableLayout } from "../../batch/column.ts";
+import { literal, type Table } from "../../catalog/catalog.ts";
+import {
+  baseTable,
+  columnList,
+  createView,
+  keyList,
+  logTable,
+  sameKey,
+  selectCurrent,
+  selectLast,
+} from "./tables.ts";
+
+/** A tail is folded, between commits, when it has more changes than this… */
+const TAIL_ROWS_ENOUGH = 10_000;
+/** …and inside the commit that would make it larger than this: readers pay for it. */
+const TAIL_ROWS_MAX = 30_000;
+
+/** How far a table's base goes, and what is behind it. */
+class Tail {
+  /** Changes in it, and how many of them may be of a key that the base has. */
+  rows = 0;
+  rowsOfStored = 0;
+  /** The view in the file is of an older base. */
+  isViewStale = false;
+
+  constructor(public foldedSeq: number) {}
+
+  copy(): Tail {
+    return Object.assign(new Tail(this.foldedSeq), this);
+  }
+
+  clear(foldedSeq: number): void {
+    this.rows = this.rowsOfStored = 0;
+    this.foldedSeq = foldedSeq;
+  }
+}
+
+/** See the top of this file. Follows the sink's transaction: `commit` or `abort` ends what it did. */
+export class Folder {
+  #tails = new Map<TableLayout, Tail>();
+  /** As it was before the transaction, of those that it changed. */
+  #before = new Map<TableLayout, Tail | undefined>();
+  /** Rows that are created or read may be of a key that is there: so it is with topics, where a
+   * snapshot may come again, and deletes may be missing. */
+  mayRepeat = false;
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly run: (sql: string) => Promise<number>,
+  ) {}
+
+  /** Forgets all tables; new ones become known when they are written to. */
+  replace(): void {
+    for (const [layout, tail] of this.#tails) this.#before.set(layout, tail);
+    this.#tails = new Map();
+  }
+
+  /** Learns the state of tables that are in the file. */
+  async load(layouts: readonly TableLayout[]): Promise<void> {
+    this.#tails.clear();
+    for (const layout of layouts) {
+      const { schema, name } = layout.table;
+      const [[folded] = ["0"]] = await this.#rows(
+        `SELECT seq::VARCHAR FROM _sluice.folds WHERE schema = ${literal(schema)} ` +
+          `AND name = ${literal(name)}`,
+      );
+      const tail = new Tail(Number(folded));
+      const [[rows, stored]] = await this.#rows(
+        `SELECT count(*)::VARCHAR, count(*) FILTER (WHERE ${this.#mayBeStored})::VARCHAR ` +
+          `FROM ${logTable(layout.table)} WHERE _seq > ${folded}`,
+      );
+      tail.rows = Number(rows);
+      tail.rowsOfStored = Number(stored);
+      this.#tails.set(layout, tail);
+    }
+  }
+
+  /** A SELECT of a table's current rows, as of now in the transaction. */
+  current(layout: TableLayout): string {
+    return selectCurrent(layout.table, this.#tail(layout).foldedSeq);
+  }
+
+  /**
+   * Takes note of a segment that was just written to the change log, and folds it if it is large.
+   * `isNew`: no row of it was there before, as in a snapshot, so that it need not be a tail at all.
+   */
+  async wrote(batch: Batch, segment: Segment, isNew: boolean): Promise<void> {
+    const { layout, counts } = segment;
+    const tail = this.#touch(layout);
+    if (counts.t > 0) { // it is the first of its batch
+      await this.run(`DELETE FROM ${baseTable(layout.table)}`);
+      tail.clear(firstSeq(batch, segment) - 1);
+    }
+    tail.rows += segment.rows;
+    tail.rowsOfStored += this.mayRepeat ? segment.rows - counts.t : counts.u + counts.d;
+    if (isNew || counts.t > 0 || tail.rows > TAIL_ROWS_MAX) {
+      await this.#fold(layout, tail, lastSeq(batch, segment));
+    }
+  }
+
+  /** The layout whose tail is worth folding between commits; with `idle`, any that has one. */
+  due(idle: boolean): TableLayout | undefined {
+    let due: TableLayout | undefined;
+    let rows = idle ? 0 : TAIL_ROWS_ENOUGH;
+    for (const [layout, tail] of this.#tails) {
+      if (tail.rows > rows) [due, rows] = [layout, tail.rows];
+    }
+    return due;
+  }
+
+  /** Folds all of a tail, up to `seq`. */
+  async fold(layout: TableLayout, seq: number): Promise<void> {
+    await this.#fold(layout, this.#touch(layout), seq);
+  }
+
+  /** To be called in the transaction, before it is committed. */
+  async beforeCommit(): Promise<void> {
+    for (const [layout, tail] of this.#tails) {
+      if (!tail.isViewStale) continue;
+      const { schema, name } = layout.table;
+      const updated = await this.run(
+        `UPDATE _sluice.folds SET seq = ${tail.foldedSeq} WHERE schema = ${literal(schema)} ` +
+          `AND name = ${literal(name)}`,
+      );
+      if (updated === 0) {
+        await this.run(
+          `INSERT INTO _sluice.folds VALUES (${literal(schema)}, ${
+            literal(name)
+          }, ${tail.foldedSeq})`,
+        );
+      }
+      await this.run(createView(layout.table, tail.foldedSeq));
+      tail.isViewStale = false;
+    }
+  }
+
+  commit(): void {
+    this.#before.clear();
+  }
+
+  abort(): void {
+    for (const [layout, tail] of this.#before) {
+      if (tail === undefined) this.#tails.delete(layout);
+      else this.#tails.set(layout, tail);
+    }
+    this.#before.clear();
+  }
+
+  async #fold({ table }: TableLayout, tail: Tail, seq: number): Promise<void> {
+    const { foldedSeq, rows, rowsOfStored } = tail;
+    if (rowsOfStored > 0) {
+      await this.run(deleteChanged(table, foldedSeq, this.#mayBeStored, rowsOfStored));
+    }
+    const last = rowsOfStored > 0 ? selectLast(table, foldedSeq) : selectNew(table, foldedSeq);
+    if (rows > 0) await this.run(`INSERT INTO ${baseTable(table)} (${columnList(table)}) ${last}`);
+    tail.clear(seq);
+    tail.isViewStale = true;
+  }
+
+  /** Which changes may be of a key that the base has. A source that is read from its log says so. */
+  get #mayBeStored(): string {
+    return this.mayRepeat ? "_op <> 't'" : "_op IN ('u', 'd')";
+  }
+
+  #tail(layout: TableLayout): Tail {
+    const tail = this.#tails.get(layout) ?? new Tail(0);
+    this.#tails.set(layout, tail);
+    return tail;
+  }
+
+  /** The tail, remembered for `abort`. */
+  #touch(layout: TableLayout): Tail {
+    if (!this.#before.has(layout)) this.#before.set(layout, this.#tails.get(layout)?.copy());
+    return this.#tail(layout);
+  }
+
+  async #rows(sql: string): Promise<string[][]> {
+    return (await this.connection.runAndReadAll(sql)).getRowsJson() as string[][];
+  }
+}
+
+/**
+ * Deletes from the base what a tail changes. The LIMIT cuts nothing off; it tells the planner how
+ * few rows there are, so that it builds its hash table on them and not on the base.
+ */
+function deleteChanged(table: Table, foldedSeq: number, which: string, rows: number): string {
+  return `DELETE FROM ${baseTable(table)} AS b USING (SELECT ${keyList(table)} ` +
+    `FROM ${logTable(table)} WHERE ${which} AND _seq > ${foldedSeq} LIMIT ${rows}) AS d ` +
+    `WHERE ${sameKey(table, "b", "d")}`;
+}
+
+/** All rows of a tail in which every key is new. */
+function selectNew(table: Table, foldedSeq: number): string {
+  return `SELECT ${columnList(table)} FROM ${logTable(table)} ` +
+    `WHERE _seq > ${foldedSeq} AND _op <> 't'`;
+}
+
+function firstSeq(batch: Batch, segment: Segment): number {
+  return batch.numberAt(segment.chunks[0].data[META.seq]);
+}
+
+function lastSeq(batch: Batch, segment: Segment): number {
+  const chunk = segment.chunks.findLast(({ rows }) => rows > 0)!;
+  return batch.numberAt(chunk.data[META.seq] + (chunk.rows - 1) * 8);
+}

@@ -1,0 +1,72 @@
+/** Whether the topics still have what comes after a position. */
+import { Fault } from "../../errors.ts";
+import { logger } from "../../log.ts";
+import type { KafkaPosition } from "../position.ts";
+import type { TopicOffsets } from "./feed.ts";
+import type { TopicNames } from "./topics.ts";
+
+const log = logger("source");
+
+const RESNAPSHOT = "Fill the warehouse again: `deno task serve --resnapshot`, which reads the " +
+  "topics from their beginning; what they no longer hold needs a new snapshot of the connector's.";
+
+/** Throws when it is another cluster. */
+export function assertCluster(position: KafkaPosition, id: string): void {
+  if (id === position.clusterId) return;
+  throw new Fault("position-lost", {
+    what: "SLUICE_KAFKA_BROKERS leads to another cluster than the warehouse was made from",
+    received: `cluster ${id}`,
+    allowed: `cluster ${position.clusterId}`,
+    todo: RESNAPSHOT,
+  });
+}
+
+/** Throws when what comes after the position is not there any more. */
+export function assertHeld(position: KafkaPosition, offsets: readonly TopicOffsets[]): void {
+  for (const [topic, partitions] of Object.entries(position.topics)) {
+    const held = offsets.find((each) => each.topic === topic)?.partitions;
+    for (const [partition, { next }] of partitions.entries()) {
+      const has = held?.[partition];
+      if (has !== undefined && next >= has.first && next <= has.end) continue;
+      throw new Fault("position-lost", {
+        what: has === undefined
+          ? `the topic ${topic} is gone, or has fewer partitions than it had`
+          : next < has.first
+          ? `${topic}[${partition}] no longer has the changes after our position: its retention ` +
+            "has removed them"
+          : `${topic}[${partition}] ends before our position: it was made again`,
+        received: has === undefined ? "no such partition" : `offsets ${has.first} to ${has.end}`,
+        allowed: `offset ${next} among them`,
+        todo: RESNAPSHOT,
+      });
+    }
+  }
+}
+
+/** Throws when the transaction topic can't say in which order transactions came. */
+export function assertOrdered(offsets: readonly TopicOffsets[], names: TopicNames): void {
+  const marks = offsets.find(({ topic }) => topic === names.transactions);
+  if (marks === undefined || marks.partitions.length === 1) return;
+  throw new Fault("setup", {
+    what: `the topic ${names.transactions} has several partitions, which lose the order of its ` +
+      "transactions",
+    received: `${marks.partitions.length} partitions`,
+    allowed: "1",
+    todo: "Let the connector write into one that has one partition (topic.creation settings of " +
+      "Connect), or turn provide.transaction.metadata off and do without whole transactions.",
+  });
+}
+
+/** Says which topics no longer begin with their first record, where they are read from the start. */
+export function warnOfGaps(position: KafkaPosition, offsets: readonly TopicOffsets[]): void {
+  for (const { topic, partitions } of offsets) {
+    for (const [partition, { first }] of partitions.entries()) {
+      if (first === 0 || position.topics[topic]?.[partition] !== undefined) continue;
+      log.warn(
+        "{topic}[{partition}] begins at offset {first}: what came before was removed by its " +
+          "retention or compaction, and rows that only it had are missing here",
+        { topic, partition, first },
+      );
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * One partition of a table's topic: its next record, read as far as its order needs, and whether
+ * that record was applied before.
+ */
+import type { ChangeHead, DebeziumCodec, KafkaRecord } from "../../decode/decoder.ts";
+import type { Fault } from "../../errors.ts";
+import type { Lsn, PartitionPosition } from "../position.ts";
+import type { PartitionFeed } from "./feed.ts";
+import { KeyHash, type RecentChanges } from "./recent.ts";
+
+/** Whether a change was applied before: `unknown` is for the sink to say. Else the number (`_seq`)
+ * under which it was; 0: it was not. */
+export type Original = number | "unknown";
+
+/** See the top of this file. */
+export class Lane {
+  /** What the head record says; valid after {@linkcode look}. */
+  readonly head: ChangeHead;
+  /** Why the head record can't be read. */
+  fault: Fault | undefined;
+  /** Identity of the head record's key. */
+  readonly hash = new KeyHash();
+  /** Number under which the head record was applied before; 0: it was not. */
+  original: Original = 0;
+  /** The greatest LSN of any change seen: one that is greater was never seen before. */
+  lsnMax: Lsn;
+  /** A change with a greater LSN, if it was seen, is in the memory of recent changes. */
+  #lsnKnown: Lsn;
+  /** `lsnMax` when the younger generation of that memory began. */
+  #lsnAtTurn: Lsn;
+  #lookedAt = -1;
+  /** What the sink has said, by offset. */
+  readonly #recalled = new Map<number, number>();
+
+  constructor(
+    public feed: PartitionFeed,
+    from: PartitionPosition | undefined,
+    private readonly codec: DebeziumCodec,
+    private readonly recent: RecentChanges,
+  ) {
+    this.head = codec.head();
+    this.lsnMax = this.#lsnKnown = this.#lsnAtTurn = from?.lsn ?? 0;
+  }
+
+  /** How far it was taken. */
+  get position(): PartitionPosition {
+    return { next: this.feed.next, lsn: this.lsnMax };
+  }
+
+  /** Reads the head record, if there is one that was not read. False: there is none. */
+  look(): boolean {
+    const record = this.feed.head;
+    if (record === undefined) return false;
+    if (record.offset === this.#lookedAt) {
+      if (this.original === "unknown") this.original = this.#originalOf(record);
+      return true;
+    }
+    this.#lookedAt = record.offset;
+    this.fault = this.codec.scan(record, this.head);
+    this.original = this.fault === undefined ? this.#originalOf(record) : 0;
+    return true;
+  }
+
+  /** Whether `head` and `hash` of this record say that it was applied before. */
+  #originalOf(record: KafkaRecord): Original {
+    const { op, lsn } = this.head;
+    if (op === null || op === "m" || lsn === 0) return 0;
+    this.hash.of(tableSalt(this.head.schema, this.head.table), record.key);
+    if (lsn > this.lsnMax) return 0;
+    const found = this.recent.find(lsn, op, this.hash);
+    if (found !== 0) return found;
+    // Rows of a snapshot share its LSN. One that comes twice later than the memory reaches is
+    // a read like the first, and does no harm but a line in the change log.
+    if (lsn > this.#lsnKnown || op === "r") return 0;
+    return this.#recalled.get(record.offset) ?? "unknown";
+  }
+
+  /** Remembers that the head record was applied as number `seq`. */
+  remember(seq: number): void {
+    const { op, lsn } = this.head;
+    if (op === null || op === "m" || lsn === 0) return;
+    this.lsnMax = Math.max(this.lsnMax, lsn);
+    this.recent.add(lsn, op, this.hash, seq);
+  }
+
+  /** Moves past the head record. */
+  take(): void {
+    this.#recalled.delete(this.#lookedAt);
+    this.feed.take();
+  }
+
+  /** What the sink says of the record at `offset`. */
+  recalled(offset: number, original: number): void {
+    this.#recalled.set(offset, original);
+  }
+
+  /** The older half of the memory of recent changes was forgotten. */
+  forget(): void {
+    this.#lsnKnown = Math.max(this.#lsnKnown, this.#lsnAtTurn);
+    this.#lsnAtTurn = this.lsnMax;
+    // The sink was asked before what is now forgotten was applied: a record that comes twice in one
+    // run was news both times.
+    this.#recalled.clear();
+  }
+}
+
+const salts = new Map<string, Map<string, number>>();
+
+/** A number of each table's. */
+function tableSalt(schema: string, table: string): number {
+  let tables = salts.get(schema);
+  if (tables === undefined) salts.set(schema, tables = new Map());
+  let salt = tables.get(table);
+  if (salt === undefined) tables.set(table, salt = salts.size * 1_000_003 + tables.size * 7919);
+  return salt;
+}

@@ -1,0 +1,119 @@
+/** Reads the transaction topic, no further than is needed, into transactions.ts. */
+import type { DebeziumCodec, KafkaRecord, Stop, TransactionMark } from "../../decode/decoder.ts";
+import { Fault } from "../../errors.ts";
+import type { Lsn } from "../position.ts";
+import type { PartitionFeed } from "./feed.ts";
+import { type Transactions, txOf } from "./transactions.ts";
+
+/** The sink is asked about so many transactions at once. */
+const ASKED_MAX = 1000;
+/** Of more transactions than these, the ones that are behind us are forgotten. */
+const BEGINS_MAX = 10_000;
+
+/** What {@linkcode Marks} works with. */
+export interface MarksOptions {
+  readonly codec: DebeziumCodec;
+  readonly transactions: Transactions;
+  /** Up to where the source's log had been applied when we started. */
+  readonly lsnAtStart: Lsn;
+  /** Whether a table's changes come to us. */
+  isOurs(table: string): boolean;
+  /** A mark was taken. `lsn`: up to where the source's log is known by it. */
+  taken(lsn: Lsn): void;
+}
+
+/** See the top of this file. */
+export class Marks {
+  /** The topic's one partition; undefined while there is none. */
+  feed: PartitionFeed | undefined;
+  /** Ids of which the sink has said whether they were applied before. */
+  #asked: ReadonlySet<string> = new Set();
+
+  constructor(private readonly options: MarksOptions) {}
+
+  /** Takes marks until a transaction has ended that lacks rows. `nextSeq`: the number of the next
+   * row; `committedSeq`: all below it is of whole transactions. */
+  read(
+    nextSeq: number,
+    committedSeq: number,
+  ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
+    const { transactions, isOurs, taken } = this.options;
+    const { feed } = this;
+    while (feed?.head !== undefined) {
+      const mark = this.#scan(feed.head);
+      if (mark instanceof Fault) return { fault: mark, record: feed.head };
+      if (mark !== null) {
+        if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
+        if (!transactions.wants(mark, isOurs) && !this.#beginsAgain(feed)) return undefined;
+        transactions.mark(mark, nextSeq, feed.head.timestampMs);
+      }
+      feed.take();
+      taken(mark?.lsn ?? 0);
+    }
+    return undefined;
+  }
+
+  /** Null: a tombstone. */
+  #scan(record: KafkaRecord): TransactionMark | Fault | null {
+    return record.value === null ? null : this.options.codec.scanTransaction(record);
+  }
+
+  /** Whether a transaction that lacks rows begins again among the marks that were read ahead: then
+   * the rows of the attempt before will not come, and all marks up to there are to be taken. */
+  #beginsAgain(feed: PartitionFeed): boolean {
+    if (this.#readTo > feed.next) return true;
+    const { transactions, isOurs } = this.options;
+    this.#lookAhead(feed);
+    for (const id of transactions.lacking(isOurs)) {
+      const at = this.#lastBegins.get(id) ?? 0;
+      if (at > feed.next) this.#readTo = at;
+    }
+    return this.#readTo > feed.next;
+  }
+
+  /** Notes which transactions begin in what was read ahead, each mark once. */
+  #lookAhead(feed: PartitionFeed): void {
+    if (this.#lastBegins.size > BEGINS_MAX) {
+      for (const [id, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(id);
+    }
+    const known = this.#lookedTo - feed.next;
+    for (let ahead = Math.max(0, known);; ahead++) {
+      const record = feed.peek(ahead);
+      if (record === undefined) return;
+      const mark = this.#scan(record);
+      if (mark !== null && !(mark instanceof Fault) && mark.status === "BEGIN") {
+        this.#lastBegins.set(mark.id, record.offset);
+      }
+      this.#lookedTo = record.offset + 1;
+    }
+  }
+  /** All marks before this offset are to be taken, whatever lacks. */
+  #readTo = 0;
+  /** Up to this offset marks were looked at ahead, and where each transaction begins last. */
+  #lookedTo = 0;
+  readonly #lastBegins = new Map<string, number>();
+
+  /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
+  #mayBeOld({ id, lsn }: TransactionMark): boolean {
+    const { transactions, lsnAtStart } = this.options;
+    if (transactions.get(id) !== undefined || transactions.isDone(id)) return false;
+    return lsn > 0 && lsn <= lsnAtStart && !this.#asked.has(id);
+  }
+
+  /** Asks the sink about all transactions that the marks read ahead name: after a crash of the
+   * connector's they come in runs. */
+  #ask(feed: PartitionFeed, committedSeq: number): Stop {
+    const ids: string[] = [];
+    for (let ahead = 0; ids.length < ASKED_MAX; ahead++) {
+      const record = feed.peek(ahead);
+      if (record === undefined) break;
+      const mark = this.#scan(record);
+      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark)) ids.push(mark.id);
+    }
+    const answer = (applied: ReadonlySet<number>) => {
+      this.#asked = new Set(ids);
+      for (const id of ids) if (applied.has(txOf(id))) this.options.transactions.wasDone(id);
+    };
+    return { kind: "ask", txs: ids.map(txOf), before: committedSeq, answer };
+  }
+}

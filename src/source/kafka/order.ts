@@ -1,0 +1,416 @@
+/**
+ * The order of truth: which record comes next, of all partitions, and whether it is news.
+ *
+ * - Within a partition: by offset. Between partitions: by source transaction, where the connector
+ *   writes the transaction topic (transactions.ts); without it, as the records come.
+ * - A change that was applied before (lane.ts) is passed over: Debezium sends some again after a
+ *   crash of its own.
+ * - Nothing is held in memory for order's sake but what the feeds have read ahead: a record whose
+ *   turn has not come stays where it is.
+ *
+ * Free of I/O: it looks at feeds, and writes into batches.
+ */
+import type { Batch } from "../../batch/batch.ts";
+import type { TableLayout } from "../../batch/column.ts";
+import { tableName } from "../../catalog/catalog.ts";
+import {
+  type ChangeHead,
+  COMMIT,
+  type DebeziumCodec,
+  END,
+  type KafkaRecord,
+  type Stop,
+} from "../../decode/decoder.ts";
+import { Fault } from "../../errors.ts";
+import type { KafkaPosition, PartitionPosition } from "../position.ts";
+import type { PartitionFeed } from "./feed.ts";
+import { Lane } from "./lane.ts";
+import { letterOf } from "./letter.ts";
+import { Marks } from "./marks.ts";
+import { Attempts } from "./attempts.ts";
+import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
+import { Patience } from "./patience.ts";
+import { RecentChanges } from "./recent.ts";
+import { recallOf } from "./recall.ts";
+import { SnapshotWatch } from "./snapshot_watch.ts";
+import { type Known, type Target, Targets } from "./targets.ts";
+import type { TopicNames } from "./topics.ts";
+import { type OpenTransaction, Transactions } from "./transactions.ts";
+
+/** After so many records the isolate's timers and sockets have their turn. */
+const RECORDS_MAX = 2000;
+/** What an order begins with. */
+export interface OrderOptions {
+  readonly codec: DebeziumCodec;
+  readonly names: TopicNames;
+  /** From where on. */
+  readonly position: KafkaPosition;
+  /** The tables that the sink has. */
+  readonly layouts: readonly TableLayout[];
+  readonly nextSeq: number;
+  /** How long a transaction may lack changes after its END. */
+  readonly patienceMs: number;
+  readonly known: Known;
+  /** How many recent changes are remembered, twice; for tests. */
+  readonly recentMax?: number;
+  /** ms since 1970. */
+  now(): number;
+}
+
+/** See the top of this file. */
+export class Order {
+  readonly snapshot: SnapshotWatch;
+  readonly #transactions = new Transactions();
+  readonly #recent: RecentChanges;
+  readonly #targets: Targets;
+  #lanes: Lane[] = [];
+  readonly #marks: Marks;
+  #others: PartitionFeed[] = [];
+  #nextSeq: number;
+  #lsn: number;
+  #isStuck = false;
+  readonly #attempts: Attempts;
+  readonly #patience: Patience;
+  readonly #scratch: ChangeHead;
+  #commitTimeMs = 0;
+  /** The number that the first row after the last whole transaction got. */
+  #committedSeq: number;
+  /** A change names its transaction, and there is no transaction topic: it is to be looked for. */
+  wantsMarks = false;
+  /** It was looked for, and is not there. */
+  #isWithoutMarks = false;
+  /** Records taken since the isolate last had its turn. */
+  #taken = 0;
+  /** Changes that came again and were passed over. */
+  duplicates = 0;
+
+  constructor(private readonly options: OrderOptions) {
+    const { position, layouts, codec } = options;
+    this.snapshot = new SnapshotWatch(position.snapshot, options.now);
+    const forget = () => this.#lanes.forEach((lane) => lane.forget());
+    this.#recent = new RecentChanges(forget, options.recentMax);
+    this.#nextSeq = this.#committedSeq = options.nextSeq;
+    this.#lsn = position.lsn;
+    this.#scratch = codec.head();
+    this.#targets = new Targets(codec, options.known, layouts);
+    const isOurs = (table: string) => this.#isOurs(table);
+    const transactions = this.#transactions;
+    this.#marks = new Marks({
+      codec,
+      transactions,
+      lsnAtStart: position.lsn,
+      isOurs,
+      taken: (lsn) => {
+        this.#lsn = Math.max(this.#lsn, lsn);
+        this.snapshot.streaming();
+        this.#moved();
+      },
+    });
+    this.#attempts = new Attempts(transactions, codec, isOurs);
+    this.#patience = new Patience({
+      transactions,
+      patienceMs: options.patienceMs,
+      now: options.now,
+      before: () => this.#committedSeq,
+      isOurs,
+      stray: () => this.#stray(),
+    });
+  }
+
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  get inTransaction(): boolean {
+    return this.#transactions.isOpen;
+  }
+
+  get leftOut(): { table: string; reason: string }[] {
+    return this.#targets.leftOut;
+  }
+
+  /** Reads from these from now on; lanes of before go on with theirs. */
+  bind(feeds: readonly PartitionFeed[]): void {
+    const { names, codec, position } = this.options;
+    this.#marks.feed = feeds.find(({ topic }) => topic === names.transactions);
+    this.#others = feeds.filter(({ topic }) => topic === names.heartbeat);
+    this.#lanes = feeds.filter(({ topic }) => names.isData(topic)).map((feed) => {
+      const lane = this.#lanes.find(({ feed: { topic, partition } }) =>
+        topic === feed.topic && partition === feed.partition
+      );
+      if (lane === undefined) {
+        const from = position.topics[feed.topic]?.[feed.partition];
+        return new Lane(feed, from, codec, this.#recent);
+      }
+      lane.feed = feed;
+      return lane;
+    });
+    if (this.#marks.feed !== undefined) this.wantsMarks = false;
+    this.#isStuck = false;
+  }
+
+  /** Something has come: what was blocked may no longer be. */
+  wake(): void {
+    this.#isStuck = false;
+  }
+
+  /** The transaction topic was looked for, and is not there: changes are taken without it. */
+  goWithoutMarks(): void {
+    this.#isWithoutMarks = true;
+    this.wantsMarks = this.#isStuck = false;
+  }
+
+  /** Whether `decode` may get further. */
+  get hasInput(): boolean {
+    return !this.#isStuck || this.#patience.isDue;
+  }
+
+  /** How far everything was taken, between transactions. */
+  get position(): KafkaPosition {
+    const topics: Record<string, PartitionPosition[]> = {};
+    const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
+      (topics[topic] ??= [])[partition] = { next, lsn };
+    };
+    for (const lane of this.#lanes) put(lane.feed, lane.lsnMax);
+    for (const feed of this.#others) put(feed, 0);
+    if (this.#marks.feed !== undefined) put(this.#marks.feed, 0);
+    const { clusterId, prefix } = this.options.position;
+    const snapshot = this.snapshot.state;
+    return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: this.#lsn };
+  }
+
+  /** Next offsets of all partitions, added up. */
+  get taken(): number {
+    const sum = this.#lanes.reduce((sum, { feed }) => sum + feed.next, this.#marks.feed?.next ?? 0);
+    return this.#others.reduce((all, { next }) => all + next, sum);
+  }
+
+  /** The transaction that has ended and lacks changes, as a sentence; null: there is none. */
+  get incomplete(): string | null {
+    return this.#patience.lacking;
+  }
+
+  /** It must be known where the topics end now: see {@linkcode endsAt}. */
+  get wantsEnds(): boolean {
+    return this.snapshot.wantsEnds || this.#attempts.wantsEnds;
+  }
+
+  /** Where the topics ended after they were asked for, by topic and partition. */
+  endsAt(ends: ReadonlyMap<string, readonly number[]>): void {
+    if (this.snapshot.wantsEnds) this.snapshot.endsAt(ends);
+    if (this.#attempts.wantsEnds) this.#attempts.endsAt(ends);
+    this.#isStuck = false;
+  }
+
+  /** Gives back the memory of the partition that holds most, if none of its records may be taken
+   * now: it would keep others' records from coming. */
+  letGo(): void {
+    if (!this.#isStuck) return;
+    const [first] = this.#lanes.toSorted((a, b) => b.feed.bufferedBytes - a.feed.bufferedBytes);
+    first?.feed.letGo();
+  }
+
+  /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
+  decode(batch: Batch): Stop {
+    if (this.#taken >= RECORDS_MAX) {
+      this.#taken = 0;
+      return END;
+    }
+    if (this.#isStuck) {
+      const stop = this.#patience.isDue ? this.#patience.look() : END;
+      this.#isStuck = stop === END; // an answer, or giving up, lets things move again
+      return stop;
+    }
+    for (;;) {
+      const before = this.#taken;
+      const stop = this.#readMarks() ?? this.#readLanes(batch);
+      if (stop !== undefined) return stop;
+      if (
+        this.#transactions.isOpen && this.#transactions.endIfWhole((each) => this.#isOurs(each))
+      ) {
+        if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
+        this.#committedSeq = this.#nextSeq;
+        return COMMIT;
+      }
+      if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
+      if (this.#taken > before) continue;
+      if (this.#attempts.settle(this.#lanes)) continue;
+      this.#isStuck = true;
+      return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
+    }
+  }
+
+  #readMarks(): Stop | undefined {
+    for (const feed of this.#others) {
+      while (feed.head !== undefined) {
+        this.snapshot.streaming();
+        this.#take(feed);
+      }
+    }
+    const found = this.#marks.read(this.#nextSeq, this.#committedSeq);
+    if (found === undefined || "kind" in found) return found;
+    return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
+  }
+
+  #readLanes(batch: Batch): Stop | undefined {
+    for (const lane of this.#lanes) {
+      while (this.#taken < RECORDS_MAX && lane.look()) {
+        const stop = this.#step(lane, batch);
+        if (stop === BLOCKED) break;
+        if (stop !== undefined) return stop;
+      }
+    }
+    return undefined;
+  }
+
+  /** Takes a lane's next record, if its turn has come. */
+  #step(lane: Lane, batch: Batch): Stop | typeof BLOCKED | undefined {
+    const { head, feed } = lane;
+    const record = feed.head!;
+    if (lane.fault !== undefined) {
+      const table = this.options.names.tableOf(feed.topic);
+      return this.#fault(lane.fault, record, table, () => this.#pass(lane));
+    }
+    if (head.op === null || head.op === "m") return this.#pass(lane);
+    if (lane.original === "unknown") return this.#recall(lane);
+    if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
+      this.wantsMarks = true;
+      return BLOCKED;
+    }
+    const id = this.#marks.feed === undefined ? null : head.transaction;
+    const transaction = id === null ? undefined : this.#transactions.get(id);
+    if (lane.original > 0) {
+      if (transaction !== undefined) {
+        if (lane.original < transaction.firstSeq) transaction.wasApplied = true;
+        this.#count(transaction, lane, false);
+      }
+      this.duplicates++;
+      return this.#pass(lane);
+    }
+    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) return BLOCKED;
+    const name = tableName({ schema: head.schema, name: head.table });
+    const target = this.#targets.get(name);
+    if (target === undefined) {
+      if (!this.#targets.isLeftOut(name) && head.op !== "t") {
+        const met = this.#targets.meet(name, record, head);
+        if (met instanceof Fault) return this.#fault(met, record, name, () => this.#pass(lane));
+        if (met !== undefined) return met;
+      }
+      // A table that is left out, or a TRUNCATE of one that never was.
+      if (transaction !== undefined) this.#count(transaction, lane, true);
+      return this.#pass(lane);
+    }
+    this.#commitTimeMs = head.commitTimeMs;
+    const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
+    if (isChange) batch.beginTransaction(head.commitTimeMs);
+    const stop = this.#write(lane, record, target, batch, transaction);
+    if (stop === undefined && isChange && transaction === undefined) {
+      batch.endTransaction(head.commitTimeMs);
+      // Should the transaction topic appear, this one is not to be waited for.
+      if (id === null && head.transaction !== null) this.#transactions.wasDone(head.transaction);
+    }
+    return stop;
+  }
+
+  /** Writes a record's row, or the two of a change of key. */
+  #write(
+    lane: Lane,
+    record: KafkaRecord,
+    { name, rows }: Target,
+    batch: Batch,
+    transaction: OpenTransaction | undefined,
+  ): Stop | typeof BLOCKED | undefined {
+    const { head, feed } = lane;
+    const isAlone = this.#partitionsOf(feed.topic) === 1;
+    if (head.op === "t" && !isAlone) {
+      return this.#fault(manyPartitions(record, name), record, name, () => this.#pass(lane));
+    }
+    let stop: Stop | undefined;
+    const pair = head.keyChange === "old" && isAlone
+      ? newKeyRecord(lane, this.#scratch, this.options.codec)
+      : undefined;
+    if (pair === BLOCKED) return BLOCKED;
+    if (pair === undefined) stop = rows.decode(record, head, batch, this.#nextSeq);
+    else {
+      stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
+    }
+    if (stop?.kind === "fault") {
+      return this.#fault(stop.fault, record, name, () => {
+        if (transaction !== undefined) this.#count(transaction, lane, true);
+        this.#pass(lane);
+      });
+    }
+    if (stop !== undefined) return stop;
+    for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
+      while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
+      if (head.op === "r") this.snapshot.row(head, name, feed.topic, feed.partition, feed.next);
+      else this.snapshot.streaming();
+      lane.remember(this.#nextSeq++);
+      this.#lsn = Math.max(this.#lsn, head.lsn);
+      if (transaction !== undefined) this.#count(transaction, lane, true);
+      this.#pass(lane);
+    }
+    return undefined;
+  }
+  #recall(lane: Lane): Stop {
+    const rowsOf = (name: string) => this.#targets.get(name)?.rows;
+    const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
+    return { kind: "recall", recall };
+  }
+
+  /** A change that waits for its transaction to begin. */
+  #stray(): { table: string; transaction: string } | undefined {
+    if (this.#marks.feed === undefined) return undefined;
+    for (const lane of this.#lanes) {
+      if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
+      const { schema, table, transaction } = lane.head;
+      return { table: tableName({ schema, name: table }), transaction };
+    }
+    return undefined;
+  }
+
+  #fault(fault: Fault, record: KafkaRecord, table: string | null, pass: () => void): Stop {
+    const setAside = () => {
+      const letter = letterOf(fault, record, table, this.options.now());
+      pass();
+      return letter;
+    };
+    return { kind: "fault", fault, setAside };
+  }
+
+  /** Notes that a lane's head record is one of a transaction's. */
+  #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
+    const { schema, table, transactionOrder } = lane.head;
+    const { timestampMs } = lane.feed.head!;
+    const name = tableName({ schema, name: table });
+    transaction.count(lane, name, transactionOrder, timestampMs, isNews);
+  }
+
+  #pass(lane: Lane): undefined {
+    lane.take();
+    this.#moved();
+    return undefined;
+  }
+
+  #take(feed: PartitionFeed): void {
+    feed.take();
+    this.#moved();
+  }
+
+  #moved(): void {
+    this.#taken++;
+    this.#isStuck = false;
+    this.#patience.moved();
+  }
+
+  /** Whether a table's changes come to us: others' are not waited for. */
+  #isOurs(name: string): boolean {
+    if (this.#targets.isLeftOut(name)) return false;
+    return this.#targets.get(name) !== undefined ||
+      this.#lanes.some(({ feed }) => feed.topic === this.options.names.topicOf(name));
+  }
+
+  #partitionsOf(topic: string): number {
+    return this.#lanes.reduce((sum, { feed }) => feed.topic === topic ? sum + 1 : sum, 0);
+  }
+}

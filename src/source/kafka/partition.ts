@@ -1,0 +1,118 @@
+/** One partition's records between the fetch and whoever takes them. */
+import assert from "node:assert/strict";
+import type { KafkaRecord } from "../../decode/decoder.ts";
+import type { PartitionFeed } from "./feed.ts";
+import { type Fetched, toChunk } from "./records.ts";
+
+/** See feed.ts. Memory is counted, and let go of, by the chunk that one fetch has brought. */
+export class Partition implements PartitionFeed {
+  readonly #chunks: NonNullable<ReturnType<typeof toChunk>>[] = [];
+  /** In the first chunk, the head. Every chunk in the list has a record that is not taken. */
+  #at = 0;
+  #fetchNext: number;
+  #bufferedBytes = 0;
+  #end = -1;
+  isOurs = false;
+  /** Somebody has asked for a record that has not been fetched. */
+  isWanted = false;
+  /** It was let go of, and nothing of it was fetched since. */
+  wasLetGo = false;
+
+  /** `onBuffered` is told by how many bytes what is buffered has grown or shrunk, and 0 when more is
+   * wanted. */
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    start: number,
+    private readonly onBuffered: (bytes: number) => void,
+  ) {
+    this.#fetchNext = start;
+  }
+
+  get head(): KafkaRecord | undefined {
+    if (this.#chunks.length > 0) return this.#chunks[0].records[this.#at];
+    return this.#want();
+  }
+
+  peek(ahead: number): KafkaRecord | undefined {
+    let at = this.#at + ahead;
+    for (const { records } of this.#chunks) {
+      if (at < records.length) return records[at];
+      at -= records.length;
+    }
+    return this.#want();
+  }
+
+  take(): void {
+    const chunk = this.#chunks[0];
+    assert(chunk !== undefined, "nothing to take");
+    if (++this.#at < chunk.records.length) return;
+    this.#chunks.shift();
+    this.#at = 0;
+    this.#buffered(-chunk.bytes);
+  }
+
+  get next(): number {
+    return this.#chunks[0]?.records[this.#at].offset ?? this.#fetchNext;
+  }
+
+  /** Where the next fetch begins: past all that was fetched. */
+  get fetchNext(): number {
+    return this.#fetchNext;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  letGo(): void {
+    if (this.#chunks.length === 0) return;
+    this.#fetchNext = this.next;
+    this.#chunks.length = 0;
+    this.#at = 0;
+    this.wasLetGo = true;
+    this.#buffered(-this.#bufferedBytes);
+  }
+
+  /** The broker has told where the partition ends. Returns whether that is news. */
+  learnEnd(end: number): boolean {
+    if (end === this.#end) return false;
+    this.#end = end;
+    return true;
+  }
+
+  /**
+   * Takes in what was fetched from offset `from` on. If that is not where we are (it was let go of
+   * meanwhile, or the partition is another member's), nothing is. Returns the bytes taken in, or
+   * −1 if nothing has changed.
+   */
+  accept(fetched: Fetched, from: number): number {
+    if (!this.isOurs || from !== this.#fetchNext) return -1;
+    const stable = Number(fetched.lastStableOffset ?? -1);
+    const isNews = this.learnEnd(stable >= 0 ? stable : Number(fetched.highWatermark));
+    const chunk = toChunk(this.topic, fetched, from);
+    if (chunk === undefined) return isNews ? 0 : -1;
+    this.#fetchNext = chunk.end;
+    if (chunk.records.length === 0) return 0;
+    this.#chunks.push(chunk);
+    this.#buffered(chunk.bytes);
+    this.isWanted = false;
+    this.wasLetGo = false;
+    return chunk.bytes;
+  }
+
+  #want(): undefined {
+    if (this.isWanted) return;
+    this.isWanted = true;
+    this.onBuffered(0);
+  }
+
+  #buffered(bytes: number): void {
+    this.#bufferedBytes += bytes;
+    this.onBuffered(bytes);
+  }
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { Partition } from "./partition.ts";
+import type { Fetched } from "./records.ts";
+import { Room } from "./room.ts";
+
+const MB = 1024 * 1024;
+
+/** A partition of 100 records of which none is fetched. */
+function partition(number = 0): Partition {
+  const made = new Partition("t", number, 0, () => {});
+  made.isOurs = true;
+  made.learnEnd(100);
+  return made;
+}
+
+/** One record with a value of `size` bytes. */
+function fetched(offset: number, size: number): Fetched {
+  return {
+    partition: 0,
+    highWatermark: "100",
+    messages: [{ offset: String(offset), timestamp: "0", key: null, value: new Uint8Array(size) }],
+  };
+}
+
+function fill(target: Partition, size: number): void {
+  target.accept(fetched(target.fetchNext, size), target.fetchNext);
+}
+
+function used(...all: Partition[]): number {
+  return all.reduce((sum, one) => sum + one.bufferedBytes, 0);
+}
+
+Deno.test("room: everything is fetched until it is full, then nothing until half is free", () => {
+  const room = new Room(8 * MB);
+  const [a, b] = [partition(0), partition(1)];
+  const choose = () => room.choose([a, b], used(a, b));
+  assert.equal(room.stopBytes, 7 * MB);
+  for (let i = 0; i < 3; i++) {
+    fill(a, MB);
+    fill(b, MB);
+  }
+  assert.deepEqual(choose(), [a, b]);
+  fill(a, MB);
+  assert.deepEqual(choose(), []);
+  a.take();
+  a.take();
+  assert.deepEqual(choose(), []); // 5 MB: above half
+  b.take();
+  b.take();
+  assert.deepEqual(choose(), [a, b]);
+});
+
+Deno.test("room: between half and full, what is missed is fetched, and what was let go of last", () => {
+  const room = new Room(8 * MB);
+  const [a, b, c] = [partition(0), partition(1), partition(2)];
+  const choose = () => room.choose([a, b, c], used(a, b, c));
+  fill(a, 5 * MB);
+  fill(b, 2 * MB);
+  assert.deepEqual(choose(), []);
+  b.letGo();
+  assert.deepEqual(choose(), [c]); // not b: c has not had its turn
+  fill(c, 100);
+  assert.deepEqual(choose(), [b]);
+  assert.equal(a.peek(1), undefined);
+  c.take();
+  c.learnEnd(1); // nothing is missing of it
+  assert.deepEqual(choose(), [a, c]);
+});
+
+Deno.test("room: what is asked for beyond the limit is fetched if nobody else holds anything", () => {
+  const room = new Room(8 * MB);
+  const [a, b] = [partition(0), partition(1)];
+  fill(a, 9 * MB);
+  assert.deepEqual(room.choose([a, b], used(a, b)), []);
+  assert.equal(a.peek(1), undefined);
+  assert.deepEqual(room.choose([a, b], used(a, b)), [a]);
+  fill(b, 100);
+  assert.deepEqual(room.choose([a, b], used(a, b)), []);
+  b.letGo();
+  assert.deepEqual(room.choose([a, b], used(a, b)), [a]);
+});
+
+Deno.test("room: it asks for less when answers grow, and for more when they don't", () => {
+  const room = new Room(64 * MB);
+  const a = partition();
+  const asked = () => room.sizes([a], 1).bytes;
+  for (let i = 0; i < 20; i++) room.learn(asked(), asked(), 1);
+  assert.equal(asked(), 8 * MB);
+  room.learn(8 * MB, 400 * MB, 1);
+  assert.ok(asked() * 50 <= 8 * MB && asked() * 50 > 7 * MB, `${asked()}`);
+  for (let i = 0; i < 20; i++) room.learn(asked(), asked() * 50, 1);
+  assert.ok(asked() * 50 <= 8 * MB, `${asked()}`);
+  // Answers that are small because little is there say nothing.
+  const before = asked();
+  room.learn(before, 100, 1);
+  assert.equal(asked(), before);
+});
+
+Deno.test("room: brokers share what may be under way, and partitions what they are behind", () => {
+  const room = new Room(64 * MB);
+  const many = Array.from({ length: 100 }, (_, i) => partition(i));
+  for (let i = 0; i < 20; i++) room.learn(8 * MB, 8 * MB, 1);
+  assert.ok(room.sizes(many, 4).bytes <= 2 * MB);
+  assert.ok(room.sizes(many, 1).partitionBytes <= 32 * MB / 100);
+  for (const idle of many.slice(2)) idle.learnEnd(0);
+  assert.equal(room.sizes(many, 1).partitionBytes, 8 * MB);
+});

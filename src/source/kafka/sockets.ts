@@ -1,0 +1,40 @@
+/**
+ * The sockets of one kafkajs client. kafkajs ends a connection only after the answers it waits for;
+ * with a broker that is gone or hangs that takes half a minute. We keep the sockets, so that closing
+ * is ours to decide: cut sockets reject what waits, and no new ones are opened.
+ */
+import net from "node:net";
+import tls from "node:tls";
+import type { ISocketFactory } from "kafkajs";
+
+/** A broker that vanished without a word is noticed by the operating system after this long. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** See the top of this file. */
+export class Sockets {
+  readonly #open = new Set<net.Socket>();
+  #isCut = false;
+
+  /** For kafkajs. Throws once {@linkcode cut} was called. */
+  readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+    if (this.#isCut) throw new Error("the client is closed");
+    const socket = ssl
+      ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl })
+        .once("secureConnect", onConnect)
+      : net.connect({ host, port }).once("connect", onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    return socket;
+  };
+
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /** Ends all of them now, and refuses new ones. */
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#open) socket.destroy(new Error("the client is closed"));
+  }
+}

@@ -1,0 +1,72 @@
+/** Where each table's rows go: its decoder, or why it is left out. */
+import type { TableLayout } from "../../batch/column.ts";
+import { type Table, tableName } from "../../catalog/catalog.ts";
+import type {
+  ChangeHead,
+  DebeziumCodec,
+  DebeziumRows,
+  KafkaRecord,
+  Stop,
+} from "../../decode/decoder.ts";
+import { Fault } from "../../errors.ts";
+import { logger } from "../../log.ts";
+
+const log = logger("source");
+
+/** A table whose rows are written. */
+export interface Target {
+  readonly name: string;
+  readonly rows: DebeziumRows;
+}
+
+/** A table as the source's catalogue has it: undefined when it has none, or there is none. Null: the
+ * catalogue must be read again first, by a stop of kind `verify`. */
+export type Known = (name: string) => Table | undefined | null;
+
+/** See the top of this file. */
+export class Targets {
+  readonly #targets = new Map<string, Target>();
+  readonly #leftOut = new Map<string, string>();
+
+  constructor(
+    private readonly codec: DebeziumCodec,
+    private readonly known: Known,
+    layouts: readonly TableLayout[],
+  ) {
+    for (const layout of layouts) this.#adopt(layout);
+  }
+
+  get leftOut(): { table: string; reason: string }[] {
+    return [...this.#leftOut].map(([table, reason]) => ({ table, reason }));
+  }
+
+  get(name: string): Target | undefined {
+    return this.#targets.get(name);
+  }
+
+  isLeftOut(name: string): boolean {
+    return this.#leftOut.has(name);
+  }
+
+  /** Makes a target of a table that was never seen, from its first record: the stop to make it
+   * with, the fault when the record doesn't say enough, or undefined when it is left out. */
+  meet(name: string, record: KafkaRecord, head: ChangeHead): Stop | Fault | undefined {
+    const known = this.known(name);
+    const described = this.codec.describe(record, head, known ?? undefined);
+    if (described instanceof Fault) {
+      if (described.kind !== "setup") return described;
+      this.#leftOut.set(name, described.details.what);
+      log.warn("{table} is not replicated: {reason}", { table: name, reason: described.message });
+      return undefined;
+    }
+    if (known === null) return { kind: "verify", table: described.table };
+    for (const sentence of described.unsure) log.warn(sentence);
+    const adopt = (layout: TableLayout) => this.#adopt(layout);
+    return { kind: "evolve", table: described.table, adopt };
+  }
+
+  #adopt(layout: TableLayout): void {
+    const name = tableName(layout.table);
+    this.#targets.set(name, { name, rows: this.codec.rows(layout) });
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Which source transactions are open: begun in the transaction topic, and not yet whole here.
+ *
+ * Debezium writes BEGIN, the rows (each to its own topic) and END, with the number of rows of each
+ * table, one transaction after the other in the order of their commits. A transaction is whole when
+ * its END has come and so many rows of each table have. After a crash of the connector the topic
+ * goes back: transactions begin again, and one that was cut off ends at last.
+ *
+ * Free of I/O; order.ts asks it.
+ */
+import type { TransactionMark } from "../../decode/decoder.ts";
+
+/** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
+const DONE_MAX = 50_000;
+
+/** The source's own number of a transaction, which is its id's text. */
+export function txOf(id: string): number {
+  return Number.parseInt(id);
+}
+
+/** Rows of a transaction that came one after the other by one partition, in one attempt of the
+ * connector's to send it. */
+interface Run {
+  /** When its first record was sent, ms since 1970. */
+  readonly sinceMs: number;
+  /** `data_collection_order` of its last record. */
+  order: number;
+  rows: number;
+}
+
+/** A row of a transaction's, as it was sent. */
+export interface SentRow {
+  readonly table: string;
+  /** Its `data_collection_order`. */
+  readonly order: number;
+  /** ms since 1970. */
+  readonly atMs: number;
+}
+
+/** A connector takes longer than this to start again; what one attempt sends was sent, or with
+ * LogAppendTime written, at most this long before what it had sent earlier. */
+const RESTART_MS_MIN = 1000;
+
+/**
+ * A transaction that has begun and is not whole.
+ *
+ * Measured with Debezium 2.3.4: when the connector crashes amid a transaction, it goes on behind the
+ * last record whose offset was flushed. It then writes BEGIN again, counts from 1 again, and END
+ * has the number of rows since that BEGIN. So of a transaction that began more than once, the rows
+ * of the last attempt are counted, also those that had come before; and what earlier attempts had
+ * sent is there when all partitions were read as far as they went when the END was read.
+ */
+export class OpenTransaction {
+  /** At its END: rows by table. */
+  counts: ReadonlyMap<string, number> | null = null;
+  /** A row of it had been applied before it was opened: it was applied whole, and comes again. */
+  wasApplied = false;
+  /** Whether an earlier attempt's rows may still come. */
+  mayLackOld = false;
+  #begins = 0;
+  #begunAtMs = 0;
+  /** Rows that were news, by table. */
+  readonly #news = new Map<string, number>();
+  /** By table and partition. */
+  readonly #runs = new Map<string, Map<object, Run[]>>();
+
+  /** `firstSeq`: the number that its first row would get. */
+  constructor(readonly id: string, readonly firstSeq: number) {}
+
+  /** BEGIN was sent at `atMs`. */
+  begin(atMs: number): void {
+    this.#begins++;
+    this.#begunAtMs = atMs;
+    this.counts = null;
+  }
+
+  end(counts: ReadonlyMap<string, number>): void {
+    this.counts = counts;
+    this.mayLackOld = this.#begins > 1;
+  }
+
+  /** Another has begun instead of its END: the connector went on behind its last row, which it had
+   * flushed before it crashed, so all rows are in the topics. */
+  cutOff(): void {
+    if (this.counts !== null) return;
+    this.counts = new Map();
+    this.mayLackOld = true;
+  }
+
+  /** Notes a row that came by a partition. `order`: its `data_collection_order`; `atMs`: when it was
+   * sent; `isNews`: it had not come before. */
+  count(partition: object, table: string, order: number, atMs: number, isNews: boolean): void {
+    if (isNews) this.#news.set(table, (this.#news.get(table) ?? 0) + 1);
+    let partitions = this.#runs.get(table);
+    if (partitions === undefined) this.#runs.set(table, partitions = new Map());
+    let runs = partitions.get(partition);
+    if (runs === undefined) partitions.set(partition, runs = []);
+    let run = runs.at(-1);
+    if (run === undefined || order <= run.order) {
+      run = { sinceMs: atMs, order, rows: 0 };
+      runs.push(run);
+    }
+    run.order = order;
+    run.rows++;
+  }
+
+  /** Whether nothing more is to come of it. */
+  isWhole(isOurs: (table: string) => boolean): boolean {
+    if (this.wasApplied) return true;
+    return this.counts !== null && !this.mayLackOld && this.missing(isOurs).length === 0;
+  }
+
+  /** What has not come, by table, of the tables that `isOurs`. */
+  missing(isOurs: (table: string) => boolean): { table: string; rows: number }[] {
+    if (this.counts === null || this.wasApplied) return [];
+    const missing: { table: string; rows: number }[] = [];
+    for (const [table, rows] of this.counts) {
+      if (!isOurs(table)) continue;
+      const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
+      if (came < rows) missing.push({ table, rows: rows - came });
+    }
+    return missing;
+  }
+
+  /** Notes rows that were sent again and wait behind later transactions', of which this one lacks
+   * none: an attempt sends them in order. `ahead` gives a partition's records that are of it. */
+  lookAhead(partitions: Iterable<object>, ahead: (partition: object) => Iterable<SentRow>): void {
+    if (this.#begins < 2 || this.counts === null) return;
+    this.#ahead = new OpenTransaction(this.id, 0);
+    for (const partition of partitions) {
+      for (const { table, order, atMs } of ahead(partition)) {
+        this.#ahead.count(partition, table, order, atMs, false);
+      }
+    }
+  }
+  #ahead: OpenTransaction | undefined;
+
+  #ofLastAttempt(table: string): number {
+    const partitions = new Map(this.#runs.get(table));
+    const ahead = this.#ahead === undefined ? undefined : this.#ahead.#runs.get(table);
+    for (const [partition, runs] of ahead ?? []) {
+      partitions.set(partition, [...partitions.get(partition) ?? [], ...runs]);
+    }
+    let rows = 0;
+    for (const runs of partitions.values()) {
+      // The most: the attempt after the last one whose BEGIN was read sends no more than it.
+      let most = 0;
+      for (const run of runs) {
+        if (run.sinceMs >= this.#begunAtMs - RESTART_MS_MIN) most = Math.max(most, run.rows);
+      }
+      rows += most;
+    }
+    return rows;
+  }
+}
+
+/** See the top of this file. */
+export class Transactions {
+  readonly #open = new Map<string, OpenTransaction>();
+  #done = new Set<string>();
+  #doneBefore = new Set<string>();
+
+  /** Whether any is open. */
+  get isOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  get(id: string): OpenTransaction | undefined {
+    return this.#open.get(id);
+  }
+
+  get all(): Iterable<OpenTransaction> {
+    return this.#open.values();
+  }
+
+  /** Whether the transaction was whole before. */
+  isDone(id: string): boolean {
+    return this.#done.has(id) || this.#doneBefore.has(id);
+  }
+
+  /** The ids of those that have ended and lack rows. */
+  lacking(isOurs: (table: string) => boolean): string[] {
+    return [...this.#open.values()].filter((each) => each.missing(isOurs).length > 0)
+      .map(({ id }) => id);
+  }
+
+  /** Whether this mark is to be taken now: no transaction has ended that lacks rows. Or else it says
+   * that the connector has gone back, since it is of one that was whole, or begins again. */
+  wants({ id, status }: TransactionMark, isOurs: (table: string) => boolean): boolean {
+    if (this.isDone(id) || (status === "BEGIN" && this.#open.has(id))) return true;
+    let isEnded = this.#open.size > 0;
+    for (const each of this.#open.values()) {
+      if (each.mayLackOld || each.missing(isOurs).length > 0) return false;
+      if (!each.isWhole(isOurs)) isEnded = false;
+    }
+    return !isEnded;
+  }
+
+  /** Takes a mark of the transaction topic, which was sent at `atMs`. */
+  mark({ id, status, counts }: TransactionMark, nextSeq: number, atMs: number): void {
+    if (this.isDone(id)) return;
+    let transaction = this.#open.get(id);
+    if (transaction === undefined) {
+      // All that come before it in the source's log were whole, or are open.
+      for (const each of this.#open.values()) each.cutOff();
+      transaction = new OpenTransaction(id, nextSeq);
+      this.#open.set(id, transaction);
+    }
+    if (status === "BEGIN") transaction.begin(atMs);
+    else transaction.end(counts ?? new Map());
+  }
+
+  /** Whether one has ended of which an earlier attempt's rows may still come: all partitions must
+   * be read as far as they go now. */
+  get mayLackOld(): boolean {
+    for (const each of this.#open.values()) if (each.mayLackOld) return true;
+    return false;
+  }
+
+  /** All partitions were read so far. */
+  haveOld(): void {
+    for (const each of this.#open.values()) each.mayLackOld = false;
+  }
+
+  /** Whether there are open ones, and all are whole. */
+  areWhole(isOurs: (table: string) => boolean): boolean {
+    for (const each of this.#open.values()) if (!each.isWhole(isOurs)) return false;
+    return this.isOpen;
+  }
+
+  /** Ends all that are open, if all are whole. False: some are not. */
+  endIfWhole(isOurs: (table: string) => boolean): boolean {
+    if (!this.areWhole(isOurs)) return false;
+    for (const id of this.#open.keys()) this.#remember(id);
+    this.#open.clear();
+    return true;
+  }
+
+  /** Notes that one was applied, before a restart. */
+  wasDone(id: string): void {
+    this.#remember(id);
+  }
+
+  /** Gives up on one: it counts as whole, with what has come of it. */
+  giveUp(id: string): void {
+    this.#open.delete(id);
+    this.#remember(id);
+  }
+
+  #remember(id: string): void {
+    if (this.#done.size >= DONE_MAX) [this.#doneBefore, this.#done] = [this.#done, new Set()];
+    this.#done.add(id);
+  }
+}
