@@ -131,8 +131,8 @@ async function prepare(
 }
 
 /** Throws what Connect has against the settings; it tries the database with them, too. */
-async function refuseInvalid(connect: Connect, { config }: Connector): Promise<void> {
-  const problems = await connect.validate(config);
+async function refuseInvalid(connect: Connect, { name, config }: Connector): Promise<void> {
+  const problems = await connect.validate(name, config);
   if (problems.length === 0) return;
   const text = problems.map(({ setting, message }) => `${setting}: ${message}`).join("; ");
   throw explain(text, "Kafka Connect refuses the connector's settings");

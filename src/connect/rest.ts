@@ -66,11 +66,14 @@ export class Connect {
   }
 
   /** What is wrong with a connector's settings; none: they are valid, and the database answers. */
-  async validate(config: Readonly<Record<string, string>>): Promise<Problem[]> {
+  async validate(
+    name: string,
+    config: Readonly<Record<string, string>>,
+  ): Promise<Problem[]> {
     const path = `/connector-plugins/${
       encodeURIComponent(config["connector.class"])
     }/config/validate`;
-    const answer = await this.#ask("PUT", path, config);
+    const answer = await this.#ask("PUT", path, { name, ...config });
     const validation = VALIDATION.safeParse(answer.body);
     if (answer.status !== 200 || !validation.success) throw this.#refused("validate", answer);
     return validation.data.configs.flatMap(({ value }) =>
