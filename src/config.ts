@@ -5,8 +5,9 @@
 import { z } from "zod";
 import { Fault, quoted } from "./errors.ts";
 import { TOTAL_MB_MIN } from "./budget.ts";
+import { CONNECT_SETTINGS } from "./config_connect.ts";
 import { KAFKA_SETTINGS } from "./config_kafka.ts";
-import { number, oneOf, type Setting, setting, text } from "./setting.ts";
+import { isDatabaseUrl, number, oneOf, type Setting, setting, text } from "./setting.ts";
 
 const identifier = /^[a-z_][a-z0-9_]{0,62}$/;
 
@@ -51,6 +52,7 @@ export const SETTINGS = {
       "Sluices need two slots.",
   }),
   ...KAFKA_SETTINGS,
+  ...CONNECT_SETTINGS,
   SLUICE_DATA_DIR: setting({
     parse: z.string().min(1),
     byDefault: ".sluice",
@@ -217,6 +219,20 @@ export function requireSource(config: Config): RequiredOfSource {
   return { source: "kafka", brokers, prefix, sasl: { mechanism, username, password } };
 }
 
+/** What `register` needs. Throws a `usage` fault when a setting is missing. */
+export function requireConnector(config: Config): { prefix: string; url: string } {
+  const prefix = required(
+    config,
+    "SLUICE_KAFKA_TOPIC_PREFIX",
+    "The connector's topics begin with it. Choose one, such as `bank`.",
+  );
+  if (config.SLUICE_CONNECT_DATABASE_URL !== undefined) {
+    return { prefix, url: config.SLUICE_CONNECT_DATABASE_URL };
+  }
+  const todo = "Set it to the source database, as Kafka Connect reaches it.";
+  return { prefix, url: required(config, "SLUICE_DATABASE_URL", todo) };
+}
+
 function required<N extends Name>(config: Config, name: N, todo: string): NonNullable<Config[N]> {
   const value = config[name];
   if (value !== undefined) return value as NonNullable<Config[N]>;
@@ -232,15 +248,6 @@ export function parseHttpAddr(value: string): { hostname: string; port: number }
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(value);
   if (!match || Number(match[2]) > 65_535) return undefined;
   return { hostname: match[1].replace(/^\[|\]$/g, ""), port: Number(match[2]) };
-}
-
-function isDatabaseUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  const mode = url.searchParams.get("sslmode") ?? "prefer";
-  return ["postgres:", "postgresql:"].includes(url.protocol) && url.hostname !== "" &&
-    url.pathname.length > 1 &&
-    ["disable", "prefer", "require", "verify-ca", "verify-full"].includes(mode);
 }
 
 /** `info,source=debug` → `{ "": "info", source: "debug" }`; a malformed part becomes its own value,

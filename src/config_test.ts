@@ -10,6 +10,7 @@ import {
   settingsHelp,
 } from "./config.ts";
 import { Fault } from "./errors.ts";
+import type { Setting } from "./setting.ts";
 
 type Name = keyof typeof SETTINGS;
 
@@ -42,6 +43,8 @@ const BAD: Record<Name, string[]> = {
   SLUICE_DEBEZIUM_TIME_MODE: ["micros", "Adaptive"],
   SLUICE_DEBEZIUM_BINARY_MODE: ["bytes", "base32"],
   SLUICE_DEBEZIUM_UNAVAILABLE_VALUE: [],
+  SLUICE_CONNECT_URL: ["localhost:8083", "connect", "ftp://a:1", "http://", "http://a:1/?b=c"],
+  SLUICE_CONNECT_DATABASE_URL: ["localhost", "mysql://u:p@h/db", "postgres://h"],
   SLUICE_ON_BAD_RECORD: ["skip", "dead_letter"],
   SLUICE_DEAD_LETTERS_MAX: [...NOT_WHOLE.filter((value) => value !== "0"), "1000001"],
   SLUICE_TRANSACTION_TIMEOUT_SECONDS: [...NOT_WHOLE, "4", "86401"],
@@ -109,7 +112,7 @@ for (const name of Object.keys(SETTINGS) as Name[]) {
       assert(message.startsWith(`${name} is not valid: received `), message);
       assert(message.includes(`allowed: ${SETTINGS[name].allowed}`), message);
       assert.match(message, /docs\/CONFIG\.md list every setting\.$/);
-      const secret = name === "SLUICE_DATABASE_URL";
+      const secret = (SETTINGS[name] as Setting<unknown>).secret ?? false;
       const shown = JSON.stringify(value.slice(0, 120)).slice(0, -1);
       assert.equal(message.includes(shown), !secret, message);
     }

@@ -19,6 +19,7 @@ const SHARED = [
   "errors",
   "setting",
   "config",
+  "config_connect",
   "config_kafka",
   "budget",
   "messages",
