@@ -60,6 +60,7 @@ class Ingest {
     const warehouse = await Warehouse.open({
       dataDir: config.SLUICE_DATA_DIR,
       memoryBytes: areaBytes.managed,
+      retentionMs: config.SLUICE_HISTORY_RETENTION,
     });
     const source = new PostgresSource({
       url: requireDatabaseUrl(config),
