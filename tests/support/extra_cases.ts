@@ -22,7 +22,7 @@ export const EXTRA_CASES: Case[] = [
   asText("xml", "xml", "'<a b=\"1\">&lt;</a>'"),
   asText("bit1", "bit(1)", "B'0'", "B'1'"),
   asText("bit8", "bit(8)", "B'00000001'", "B'10000000'"),
-  asText("bits20", "bit varying(20)", "B''", "B'1'", "B'10101010101010101010'"),
+  asText("bits20", "bit varying(20)", "B''", "B'1'", "B'0001'", "B'10101010101010101010'"),
   asText("numrange", "numrange", "'[1.10,2.20]'", "'(,)'"),
   asText("daterange", "daterange", "'[2026-01-01,2026-02-01)'", "'[2026-01-01,)'"),
   asText("tsvector", "tsvector", "'a:1 b:2'::tsvector"),

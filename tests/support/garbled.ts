@@ -30,6 +30,7 @@ export const GARBLED: readonly (Garbled & {
   { column: "cash", value: "*", via: "both", reason: SIGN },
   { column: "grid", value: "*", via: "both", reason: "elements of two dimensions come as null" },
   { column: "times", value: "*", via: "both", reason: "BC is lost in an array" },
+  { column: "bits20", value: "B'0001'", via: "both", reason: "its length is lost" },
   {
     column: "moods",
     value: "'{sad,NULL}'",
