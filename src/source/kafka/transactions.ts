@@ -178,6 +178,10 @@ export class Transactions {
   #done = new Set<string>();
   #doneBefore = new Set<string>();
 
+  /** Counts up when a transaction is opened that was not, or is known to be done without having been
+   * open: a change that waits for its transaction need not be looked at before. */
+  opened = 0;
+
   /** `lsnAtStart`: up to where the source's log had been applied when we started. */
   constructor(private readonly lsnAtStart: Lsn) {}
 
@@ -225,6 +229,7 @@ export class Transactions {
     if (transaction === undefined) {
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
+      this.opened++;
     }
     if (status === "BEGIN") transaction.begin(atMs);
     else transaction.end(counts ?? new Map());
@@ -262,6 +267,7 @@ export class Transactions {
 
   /** Notes that one was applied, before a restart. */
   wasDone(id: string): void {
+    this.opened++;
     this.#remember(id);
   }
 
