@@ -9,6 +9,7 @@ import { logger } from "../../log.ts";
 import { clientLog } from "./client_log.ts";
 import { addCodecs } from "./codecs.ts";
 import type { ClusterOptions } from "./feed.ts";
+import { takeOverDecoding } from "./fetch_answer.ts";
 import { mendRequestQueue } from "./request_queue.ts";
 import { Sockets } from "./sockets.ts";
 
@@ -51,6 +52,7 @@ export class Client {
     const retry = { ...RETRY, retries };
     mendRequestQueue();
     addCodecs();
+    takeOverDecoding();
     const kafka = new Kafka({
       // No brokers is an error that kafkajs does not try again.
       brokers: () => this.#sockets.isCut ? [] : [...options.brokers],

@@ -20,8 +20,9 @@ interface Row {
   readonly todo: string;
 }
 
-/** What reading records throws: our codecs, a buffer that ends early, kafkajs itself. */
-const UNDECODABLE = /^(CodecError|RangeError|KafkaJSInvalid\w+|KafkaJSPartialMessageError)$/;
+/** What reading records throws: our decoder and codecs, a buffer that ends early, kafkajs itself. */
+const UNDECODABLE =
+  /^(BatchError|CodecError|RangeError|KafkaJSInvalid\w+|KafkaJSPartialMessageError)$/;
 
 const CONSOLE = "Look at the topic with Kafka's own kafka-console-consumer: if it reads the " +
   "records, please report this.";

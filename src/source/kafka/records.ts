@@ -1,10 +1,10 @@
-/** What kafkajs has decoded of a fetch, as our records. */
+/** What was decoded of a fetch, as our records. */
 import type { KafkaRecord } from "../../decode/decoder.ts";
 
-/** A record as kafkajs decodes it. */
+/** A record as record_batch.ts decodes it, or kafkajs, which writes 64-bit numbers as text. */
 export interface Message {
-  readonly offset: string;
-  readonly timestamp: string;
+  readonly offset: number | string;
+  readonly timestamp: number | string;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   /** A name that occurs several times has an array. */
@@ -12,14 +12,14 @@ export interface Message {
   readonly isControlRecord?: boolean;
   /** Missing in the message formats before Kafka 0.11. */
   readonly batchContext?: {
-    readonly firstOffset: string;
+    readonly firstOffset: number | string;
     readonly lastOffsetDelta: number;
     readonly producerId: string;
     readonly inTransaction: boolean;
   };
 }
 
-/** One partition's part of a fetch's answer, as kafkajs decodes it. */
+/** One partition's part of a fetch's answer, decoded. */
 export interface Fetched {
   readonly partition: number;
   readonly highWatermark: string;
@@ -60,7 +60,8 @@ export function toChunk(topic: string, fetched: Fetched, from: number): Chunk | 
   const isAborted = abortedFilter(fetched);
   const records: Mutable<KafkaRecord>[] = [];
   let bytes = 0;
-  let [timestamp, timestampMs] = ["", 0];
+  let timestamp: Message["timestamp"] = "";
+  let timestampMs = 0;
   for (const message of messages) {
     const offset = Number(message.offset);
     const skipped = isAborted !== undefined && isAborted(message, offset);
