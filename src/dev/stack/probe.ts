@@ -1,5 +1,6 @@
 /** Whether a part of the stack is ready: asked over its own protocol, never guessed from its log. */
 import { Kafka, logLevel } from "kafkajs";
+import { mendRequestQueue } from "../../source/kafka/request_queue.ts";
 import { pause } from "../readiness.ts";
 
 const POLL_MS = 150;
@@ -53,7 +54,9 @@ async function readAll(connection: Deno.Conn): Promise<string> {
 
 /** The broker names itself, with its address, in the cluster's metadata. */
 export async function brokerReady(port: number, signal: AbortSignal): Promise<void> {
+  mendRequestQueue();
   await poll(signal, () => accepts(port));
+  mendRequestQueue(); // or it warns of itself
   const kafka = new Kafka({
     clientId: "sluice-stack",
     brokers: [`127.0.0.1:${port}`],

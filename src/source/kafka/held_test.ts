@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
 import type { KafkaPosition } from "../position.ts";
-import { assertHeld } from "./held.ts";
+import { assertHeld, heldOffsets } from "./held.ts";
 import { TopicNames } from "./topics.ts";
 
 const position: KafkaPosition = {
@@ -25,4 +25,19 @@ Deno.test("a position is held by the topics that are read, whatever the others a
   }
   const both = new TopicNames("p", ["public.*"]);
   assert.throws(() => assertHeld(position, a(5, 5), both), /p\.public\.b is gone/);
+});
+
+Deno.test("a broker that has just started is asked again, and one without any topic is waited for", async () => {
+  const names = new TopicNames("p", ["public.a"]);
+  let asked = 0;
+  const cluster = {
+    topics: () => Promise.resolve(++asked < 2 ? ["other"] : ["other", "p.public.a"]),
+    offsets: (topics: readonly string[]) => Promise.resolve(topics.length > 0 ? a(0, 9) : []),
+  };
+  assert.deepEqual(await heldOffsets(cluster, position, names), a(0, 9));
+  const empty = { topics: () => Promise.resolve([]), offsets: () => Promise.resolve([]) };
+  await assert.rejects(
+    heldOffsets(empty, position, names),
+    (error) => error instanceof Fault && error.kind === "connection",
+  );
 });

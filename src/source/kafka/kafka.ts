@@ -11,7 +11,7 @@ import { connect, toFault, whereOf } from "../postgres/connect.ts";
 import type { ChangeStream, Filling, Source, SourceHealth } from "../source.ts";
 import { connectCluster } from "./cluster.ts";
 import type { Cluster, ClusterOptions } from "./feed.ts";
-import { assertCluster, assertHeld, assertOrdered, warnOfGaps } from "./held.ts";
+import { assertCluster, assertOrdered, heldOffsets, warnOfGaps } from "./held.ts";
 import { Order } from "./order.ts";
 import { beginning } from "./start.ts";
 import { KafkaStream } from "./stream.ts";
@@ -65,10 +65,8 @@ export class KafkaSource implements Source {
     const cluster = this.#connect();
     try {
       assertCluster(position, await cluster.id());
-      const topics = (await cluster.topics()).filter((topic) => this.#names.isRead(topic));
-      const offsets = await cluster.offsets(topics);
+      const offsets = await heldOffsets(cluster, position, this.#names);
       assertOrdered(offsets, this.#names);
-      assertHeld(position, offsets, this.#names);
       warnOfGaps(position, offsets);
       if (this.options.databaseUrl !== undefined) await this.#readCatalog();
       const { snapshot } = position;

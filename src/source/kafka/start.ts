@@ -5,7 +5,7 @@ import type { Cluster, StartOffsets, TopicOffsets } from "./feed.ts";
 import type { TopicNames } from "./topics.ts";
 
 /** A broker that has just started knows no topic for a moment, and a new leader not how far it is. */
-const ASK_AGAIN_MS = 1500;
+export const ASK_AGAIN_MS = 1500;
 
 /**
  * Where an empty warehouse is filled from: the topics' first offsets; or, after a snapshot that began
@@ -99,7 +99,7 @@ export function morePartitions(topic: string, count: number): Fault {
 }
 
 /** Not even the topic of consumer groups is there. */
-function noTopics(): Fault {
+export function noTopics(): Fault {
   return new Fault("connection", {
     what: "the brokers know of no topic at all",
     todo: "They may have just started. If it stays so, and the topics are gone, take a new " +

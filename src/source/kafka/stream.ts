@@ -133,7 +133,7 @@ export class KafkaStream implements ChangeStream {
     if (!this.#isNews && this.#failure === undefined) {
       // What waits for another's records must not keep those from coming.
       const { bufferedBytes = 0, bufferedBytesMax = 0 } = this.#feeds ?? {};
-      if (bufferedBytes > bufferedBytesMax / 2) order.letGo();
+      if (bufferedBytes >= bufferedBytesMax) order.letGo();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     this.#isNews = false;
@@ -175,8 +175,9 @@ export class KafkaStream implements ChangeStream {
     const { order, cluster } = this.parts;
     this.#isRebinding = true;
     this.#found = undefined;
-    await this.#feeds?.close();
-    this.#feeds = undefined;
+    const closing = this.#feeds;
+    this.#feeds = undefined; // its end is no failure
+    await closing?.close();
     const { topics } = order.position;
     const start = new Map(found.map(({ topic, partitions }) => [
       topic,
@@ -263,6 +264,7 @@ export class KafkaStream implements ChangeStream {
       if (wantsEnds) this.#tellEnds(offsets);
       return;
     }
+    if (this.#found !== undefined) return;
     log.info("reads {count} more topics or partitions: {topics}", {
       count: fresh.length,
       topics: fresh.map(({ topic }) => topic).join(", "),
