@@ -1,4 +1,4 @@
-/** argv → serve | generate | check | dead-letters; nothing else. */
+/** argv → serve | generate | check | register | dead-letters; nothing else. */
 import { Fault, toFaultData } from "./src/errors.ts";
 import { followParent } from "./src/parent.ts";
 import { VERSION } from "./src/version.ts";
@@ -10,6 +10,7 @@ Usage: sluice <mode> [options]
   serve          replicate a database and answer queries over HTTP
   generate       write realistic bank traffic into SLUICE_DATABASE_URL
   check          validate the configuration, and try each connection and right
+  register       create or update Debezium's connector in Kafka Connect
   dead-letters   list or show records that were set aside
 
   sluice <mode> --help says more about each. Settings are environment variables: docs/CONFIG.md.
@@ -20,6 +21,7 @@ const MODES: Record<string, (args: string[], env: Record<string, string>) => Pro
   serve: async (args, env) => (await import("./src/service.ts")).runServe(args, env),
   generate: async (args, env) => (await import("./generator/generate.ts")).runGenerate(args, env),
   check: async (args, env) => (await import("./src/source/check.ts")).runCheck(args, env),
+  register: async (args, env) => (await import("./src/connect/register.ts")).runRegister(args, env),
   "dead-letters": async (args, env) =>
     (await import("./src/dead_letters.ts")).runDeadLetters(args, env),
 };

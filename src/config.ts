@@ -5,8 +5,9 @@
 import { z } from "zod";
 import { Fault, quoted } from "./errors.ts";
 import { TOTAL_MB_MIN } from "./budget.ts";
+import { CONNECT_SETTINGS } from "./config_connect.ts";
 import { KAFKA_SETTINGS } from "./config_kafka.ts";
-import { number, oneOf, type Setting, setting, text } from "./setting.ts";
+import { isDatabaseUrl, number, oneOf, type Setting, setting, text } from "./setting.ts";
 
 const identifier = /^[a-z_][a-z0-9_]{0,62}$/;
 
@@ -51,6 +52,7 @@ export const SETTINGS = {
       "Sluices need two slots.",
   }),
   ...KAFKA_SETTINGS,
+  ...CONNECT_SETTINGS,
   SLUICE_DATA_DIR: setting({
     parse: z.string().min(1),
     byDefault: ".sluice",
@@ -112,6 +114,13 @@ export const SETTINGS = {
     "s",
     "How often an idle source's position is stored, so that its WAL can go.",
   ),
+  SLUICE_HISTORY_RETENTION: setting({
+    parse: text(/^(forever|[1-9]\d{0,5}[mhd])$/).transform(parseRetention),
+    byDefault: "forever",
+    allowed: "forever, or a whole number with m, h or d: 90m, 12h, 30d",
+    why: "How old a change in the change log may become, by its commit time. Older ones go, a " +
+      "piece at a time, except the last before that time of each key that lives then.",
+  }),
   SLUICE_READY_LAG_SECONDS: number(
     30,
     1,
@@ -217,6 +226,20 @@ export function requireSource(config: Config): RequiredOfSource {
   return { source: "kafka", brokers, prefix, sasl: { mechanism, username, password } };
 }
 
+/** What `register` needs. Throws a `usage` fault when a setting is missing. */
+export function requireConnector(config: Config): { prefix: string; url: string } {
+  const prefix = required(
+    config,
+    "SLUICE_KAFKA_TOPIC_PREFIX",
+    "The connector's topics begin with it. Choose one, such as `bank`.",
+  );
+  if (config.SLUICE_CONNECT_DATABASE_URL !== undefined) {
+    return { prefix, url: config.SLUICE_CONNECT_DATABASE_URL };
+  }
+  const todo = "Set it to the source database, as Kafka Connect reaches it.";
+  return { prefix, url: required(config, "SLUICE_DATABASE_URL", todo) };
+}
+
 function required<N extends Name>(config: Config, name: N, todo: string): NonNullable<Config[N]> {
   const value = config[name];
   if (value !== undefined) return value as NonNullable<Config[N]>;
@@ -234,13 +257,10 @@ export function parseHttpAddr(value: string): { hostname: string; port: number }
   return { hostname: match[1].replace(/^\[|\]$/g, ""), port: Number(match[2]) };
 }
 
-function isDatabaseUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  const mode = url.searchParams.get("sslmode") ?? "prefer";
-  return ["postgres:", "postgresql:"].includes(url.protocol) && url.hostname !== "" &&
-    url.pathname.length > 1 &&
-    ["disable", "prefer", "require", "verify-ca", "verify-full"].includes(mode);
+/** `30d` in ms; null: without end. */
+function parseRetention(value: string): number | null {
+  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[value.at(-1)!];
+  return unitMs === undefined ? null : Number(value.slice(0, -1)) * unitMs;
 }
 
 /** `info,source=debug` → `{ "": "info", source: "debug" }`; a malformed part becomes its own value,

@@ -10,6 +10,7 @@ import {
   settingsHelp,
 } from "./config.ts";
 import { Fault } from "./errors.ts";
+import type { Setting } from "./setting.ts";
 
 type Name = keyof typeof SETTINGS;
 
@@ -42,6 +43,8 @@ const BAD: Record<Name, string[]> = {
   SLUICE_DEBEZIUM_TIME_MODE: ["micros", "Adaptive"],
   SLUICE_DEBEZIUM_BINARY_MODE: ["bytes", "base32"],
   SLUICE_DEBEZIUM_UNAVAILABLE_VALUE: [],
+  SLUICE_CONNECT_URL: ["localhost:8083", "connect", "ftp://a:1", "http://", "http://a:1/?b=c"],
+  SLUICE_CONNECT_DATABASE_URL: ["localhost", "mysql://u:p@h/db", "postgres://h"],
   SLUICE_ON_BAD_RECORD: ["skip", "dead_letter"],
   SLUICE_DEAD_LETTERS_MAX: [...NOT_WHOLE.filter((value) => value !== "0"), "1000001"],
   SLUICE_TRANSACTION_TIMEOUT_SECONDS: [...NOT_WHOLE, "4", "86401"],
@@ -85,6 +88,7 @@ const BAD: Record<Name, string[]> = {
   SLUICE_SNAPSHOT_CONNECTIONS: [...NOT_WHOLE, "17"],
   SLUICE_STATUS_INTERVAL_SECONDS: [...NOT_WHOLE, "61", "5s"],
   SLUICE_IDLE_COMMIT_SECONDS: [...NOT_WHOLE, "3601"],
+  SLUICE_HISTORY_RETENTION: ["0d", "30", "30 d", "1w", "-1d", "1.5h", "never"],
   SLUICE_READY_LAG_SECONDS: [...NOT_WHOLE, "86401"],
   SLUICE_SQL_TIMEOUT_SECONDS: [...NOT_WHOLE, "3601"],
   SLUICE_SQL_MAX_ROWS: [...NOT_WHOLE, "1000001", "10_000"],
@@ -109,7 +113,7 @@ for (const name of Object.keys(SETTINGS) as Name[]) {
       assert(message.startsWith(`${name} is not valid: received `), message);
       assert(message.includes(`allowed: ${SETTINGS[name].allowed}`), message);
       assert.match(message, /docs\/CONFIG\.md list every setting\.$/);
-      const secret = name === "SLUICE_DATABASE_URL";
+      const secret = (SETTINGS[name] as Setting<unknown>).secret ?? false;
       const shown = JSON.stringify(value.slice(0, 120)).slice(0, -1);
       assert.equal(message.includes(shown), !secret, message);
     }

@@ -49,3 +49,13 @@ export function number(
     why,
   };
 }
+
+/** Whether `value` is a database URL as far as can be told without opening it. */
+export function isDatabaseUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  const mode = url.searchParams.get("sslmode") ?? "prefer";
+  return ["postgres:", "postgresql:"].includes(url.protocol) && url.hostname !== "" &&
+    url.pathname.length > 1 &&
+    ["disable", "prefer", "require", "verify-ca", "verify-full"].includes(mode);
+}

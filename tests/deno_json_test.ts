@@ -9,7 +9,7 @@ const config = JSON.parse(await read("deno.json"));
 
 Deno.test("the tasks run Sluice with the flags of src/flags.ts, and so do dev and the binary", () => {
   const flags = RUN_FLAGS.map((flag) => flag.includes("*") ? `'${flag}'` : flag).join(" ");
-  for (const mode of ["serve", "generate", "check"]) {
+  for (const mode of ["serve", "generate", "check", "register"]) {
     assert.equal(config.tasks[mode].command, `deno ${flags} main.ts ${mode}`);
   }
 });

@@ -1,11 +1,16 @@
 /**
- * What a `deno task dev` that was killed leaves behind: children on their way out, and a PostgreSQL
- * that nobody stopped. `<data folder>/dev.json` names the processes of the one that runs now.
+ * What a `deno task dev` or `stack` that was killed leaves behind: children on their way out, and a
+ * PostgreSQL that nobody stopped. `<data folder>/dev.json` names the processes of the one that runs
+ * now.
  */
 import { dirname, join } from "node:path";
 import { Fault } from "../errors.ts";
 import { FOLLOW_PARENT } from "../parent.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded_postgres.ts";
+import {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from "./embedded_postgres.ts";
 import { commandOf, signal, waitUntilGone } from "./process.ts";
 
 /** Children drain within 10 s when their parent is gone. */
@@ -13,24 +18,31 @@ const CHILD_MS = 15_000;
 const POSTGRES_MS = 20_000;
 const ATTEMPTS = 3;
 
+/** A task of deno.json, whose script is `src/dev/<task>.ts`. */
+export type Task = "dev" | "stack";
+
 interface Running {
   dev: number;
   children: number[];
 }
 
-/** Names the processes of this `deno task dev`, for the next one. Removed when it is disposed. */
+/** Names the processes of this run, for the next one. Removed when it is disposed. */
 export class RunningFile implements AsyncDisposable {
   readonly #running: Running = { dev: Deno.pid, children: [] };
 
   private constructor(private readonly path: string) {}
 
   /** Refuses when another runs on the same data folder; waits for what a killed one left behind. */
-  static async claim(dataDir: string, onStep: (step: string) => void): Promise<RunningFile> {
-    const path = join(dataDir, "dev.json");
+  static async claim(
+    task: Task,
+    dataDir: string,
+    onStep: (step: string) => void,
+  ): Promise<RunningFile> {
+    const path = join(dataDir, `${task}.json`);
     const before = await readRunning(path);
-    if (before !== undefined && (await commandOf(before.dev))?.includes("src/dev/dev.ts")) {
+    if (before !== undefined && (await commandOf(before.dev))?.includes(`src/dev/${task}.ts`)) {
       throw new Fault("usage", {
-        what: `another \`deno task dev\` runs on ${dataDir}: process ${before.dev}`,
+        what: `another \`deno task ${task}\` runs on ${dataDir}: process ${before.dev}`,
         todo:
           "Stop it first, or give this one a SLUICE_DATA_DIR and a SLUICE_HTTP_ADDR of its own.",
       });
@@ -75,28 +87,27 @@ async function waitForChild(pid: number, onStep: (step: string) => void): Promis
   onStep(`waiting for process ${pid} of an earlier run to end`);
   if (await waitUntilGone(pid, FOLLOW_PARENT, CHILD_MS)) return;
   throw new Fault("usage", {
-    what: `process ${pid} of an earlier \`deno task dev\` does not end`,
+    what: `process ${pid} of an earlier run does not end`,
     todo: `See what it does, or end it by hand: kill -9 ${pid}`,
   });
 }
 
 /**
- * Starts PostgreSQL on `dataDir`; stops the one that a killed run left there before. Ctrl-C reaches
+ * Starts PostgreSQL; stops the one that a killed run left there before. Ctrl-C reaches
  * `pg_ctl` as well as us, and may leave a server that we know nothing of: so once `stopping` is
  * aborted a failed start is tried again, to have a server that can be stopped.
  */
 export async function startPostgres(
-  dataDir: string,
+  options: EmbeddedPostgresOptions & { onStep: (step: string) => void },
   stopping: AbortSignal,
-  onStep: (step: string) => void,
 ): Promise<EmbeddedPostgres> {
   for (let attempt = 1;; attempt++) {
     try {
-      return await startEmbeddedPostgres({ dataDir, onStep });
+      return await startEmbeddedPostgres(options);
     } catch (error) {
       const stale = error instanceof Fault ? await runningPostmaster(error) : undefined;
       if (attempt === ATTEMPTS || (stale === undefined && !stopping.aborted)) throw error;
-      if (stale !== undefined) await stopStale(stale, onStep);
+      if (stale !== undefined) await stopStale(stale, options.onStep);
     }
   }
 }

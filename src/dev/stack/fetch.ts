@@ -20,14 +20,20 @@ export interface Jars {
   readonly plugins: string;
 }
 
-/** Fetches what is not there yet. Throws a `setup` fault when Java or Maven is missing or fails. */
-export async function fetchJars(onStep: (step: string) => void): Promise<Jars> {
+/**
+ * Fetches what is not there yet. Throws a `setup` fault when Java or Maven is missing or fails, or
+ * what `stopping` was aborted with.
+ */
+export async function fetchJars(
+  onStep: (step: string) => void,
+  stopping?: AbortSignal,
+): Promise<Jars> {
   await requireJava();
   const pom = await Deno.readFile(POM);
   const folder = join(CACHE, `jars-${await shortHash(pom)}`);
   if (!(await isFolder(folder))) {
     onStep("fetching Kafka and Debezium by Maven (about 60 MB, once)");
-    await fetchInto(folder);
+    await fetchInto(folder, stopping);
   }
   return { classPath: join(folder, "kafka", "*"), plugins: join(folder, "plugins") };
 }
@@ -58,7 +64,7 @@ export function javaVersion(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-async function fetchInto(folder: string): Promise<void> {
+async function fetchInto(folder: string, stopping?: AbortSignal): Promise<void> {
   await Deno.mkdir(CACHE, { recursive: true });
   const partial = await Deno.makeTempDir({ dir: CACHE, prefix: "fetching-" });
   try {
@@ -68,7 +74,8 @@ async function fetchInto(folder: string): Promise<void> {
       `--file=${fileURLToPath(POM)}`,
       `-Dstack.dir=${partial}`,
       "process-resources",
-    ]);
+    ], stopping);
+    stopping?.throwIfAborted();
     if (result === undefined) {
       throw new Fault("setup", {
         what: "there is no `mvn` on the PATH, and Kafka and Debezium are not fetched yet",
@@ -99,10 +106,12 @@ async function fetchInto(folder: string): Promise<void> {
 async function output(
   program: string,
   args: string[],
+  signal?: AbortSignal,
 ): Promise<{ success: boolean; text: string } | undefined> {
   try {
     const { success, stdout, stderr } = await new Deno.Command(program, {
       args,
+      signal,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -54,6 +54,7 @@ async function readAll(connection: Deno.Conn): Promise<string> {
 
 /** The broker names itself, with its address, in the cluster's metadata. */
 export async function brokerReady(port: number, signal: AbortSignal): Promise<void> {
+  mendRequestQueue();
   await poll(signal, () => accepts(port));
   mendRequestQueue(); // or it warns of itself
   const kafka = new Kafka({

@@ -44,14 +44,19 @@ export class Service implements AsyncDisposable {
     return this.#jvm.pid;
   }
 
-  /** Starts it, and waits until it answers. Throws a `port` fault, or a `setup` fault with its log. */
-  async start(): Promise<void> {
+  /**
+   * Starts it, and waits until it answers. Throws a `port` fault, or a `setup` fault with its log, or
+   * what `stopping` was aborted with.
+   */
+  async start(stopping?: AbortSignal): Promise<void> {
     for (;;) {
+      stopping?.throwIfAborted();
       assertFree(this.port, this.name);
       const jvm = await Jvm.start(this.options);
       this.#jvm = jvm;
       try {
-        await jvm.until((signal) => this.options.ready(AbortSignal.any([signal, limit()])));
+        const ends = [AbortSignal.timeout(READY_MS), ...(stopping ? [stopping] : [])];
+        await jvm.until((signal) => this.options.ready(AbortSignal.any([signal, ...ends])));
         return;
       } catch (error) {
         const again = !jvm.running &&
@@ -87,18 +92,21 @@ export class Service implements AsyncDisposable {
   }
 }
 
-function limit(): AbortSignal {
-  return AbortSignal.timeout(READY_MS);
+/** Whether a port of 127.0.0.1 can be listened on. */
+export function isFree(port: number): boolean {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
 }
 
 function assertFree(port: number, name: string): void {
-  try {
-    Deno.listen({ hostname: "127.0.0.1", port }).close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new Fault("port", {
-      what: `${name} is to listen on 127.0.0.1:${port}, and another program already does`,
-      todo: "Stop that one, or start again: the stack then takes another port.",
-    });
-  }
+  if (isFree(port)) return;
+  throw new Fault("port", {
+    what: `${name} is to listen on 127.0.0.1:${port}, and another program already does`,
+    todo: "Stop that one, or start again: the stack then takes another port.",
+  });
 }

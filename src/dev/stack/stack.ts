@@ -8,7 +8,12 @@
  *     await stack.broker.start();
  */
 import { join } from "node:path";
-import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from "../embedded_postgres.ts";
+import {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  freePort,
+  startEmbeddedPostgres,
+} from "../embedded_postgres.ts";
 import { fetchJars } from "./fetch.ts";
 import type { Properties } from "./properties.ts";
 import type { Service } from "./service.ts";
@@ -36,7 +41,9 @@ export interface StackOptions {
   /** Added to postgresql.conf. */
   postgresSettings?: Record<string, string>;
   /** In the place of {@linkcode startEmbeddedPostgres}. */
-  startPostgres?: (dataDir: string, port: number) => Promise<EmbeddedPostgres>;
+  startPostgres?: (options: EmbeddedPostgresOptions) => Promise<EmbeddedPostgres>;
+  /** Aborts a start: what was started is ended again. */
+  stopping?: AbortSignal;
   /** Is told each step before it starts. */
   onStep?: (step: string) => void;
 }
@@ -113,40 +120,47 @@ export class Stack implements AsyncDisposable {
 
   async #start(options: StackOptions): Promise<void> {
     const step = options.onStep ?? (() => {});
-    const jars = await fetchJars(step);
+    const jars = await fetchJars(step, options.stopping);
     const place: Place = { folder: options.folder, jars };
     await this.#startPostgres(options, step);
-    await this.#startKafka(place, options.kraft ?? false, step);
+    await this.#startKafka(place, options, step);
     step(`starting Kafka Connect with Debezium on ${this.connectUrl}`);
     const extra = options.connectSettings;
     this.#connect = await connect(place, this.ports.connect, this.brokers, extra);
-    await this.#run(this.#connect);
+    await this.#run(this.#connect, options);
   }
 
   async #startPostgres(options: StackOptions, step: (step: string) => void): Promise<void> {
-    const dataDir = join(options.folder, "postgres");
-    const settings = options.postgresSettings;
-    this.#postgres = await options.startPostgres?.(dataDir, this.ports.postgres) ??
-      await startEmbeddedPostgres({ dataDir, port: this.ports.postgres, settings, onStep: step });
+    const start = options.startPostgres ?? startEmbeddedPostgres;
+    this.#postgres = await start({
+      dataDir: join(options.folder, "postgres"),
+      port: this.ports.postgres,
+      settings: options.postgresSettings,
+      onStep: step,
+    });
     this.#started.use(this.#postgres);
   }
 
-  async #startKafka(place: Place, kraft: boolean, step: (step: string) => void): Promise<void> {
-    if (kraft) {
+  async #startKafka(
+    place: Place,
+    options: StackOptions,
+    step: (step: string) => void,
+  ): Promise<void> {
+    if (options.kraft) {
       step(`starting Kafka without ZooKeeper on ${this.brokers}`);
       this.#broker = await kraftBroker(place, this.ports.broker, this.ports.controller);
     } else {
       step(`starting ZooKeeper on 127.0.0.1:${this.ports.zookeeper}`);
       this.#zookeeper = await zookeeper(place, this.ports.zookeeper);
-      await this.#run(this.#zookeeper);
+      await this.#run(this.#zookeeper, options);
       step(`starting Kafka on ${this.brokers}`);
       this.#broker = await broker(place, this.ports.broker, this.ports.zookeeper);
     }
-    await this.#run(this.#broker);
+    await this.#run(this.#broker, options);
   }
 
-  async #run(service: Service): Promise<void> {
+  async #run(service: Service, options: StackOptions): Promise<void> {
     this.#started.use(service);
-    await service.start();
+    await service.start(options.stopping);
   }
 }

@@ -18,6 +18,8 @@ export interface MarksOptions {
   readonly lsnAtStart: Lsn;
   /** Whether a table's changes come to us. */
   isOurs(table: string): boolean;
+  /** Whether a table's topic has records that were not fetched. */
+  isOnItsWay(table: string): boolean;
   /** A mark was taken. `lsn`: up to where the source's log is known by it. */
   taken(lsn: Lsn): void;
 }
@@ -47,7 +49,7 @@ export class Marks {
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
       if (mark !== null) {
         if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
-        if (!transactions.wants(mark, isOurs) && !this.#beginsAgain(feed)) return undefined;
+        if (!transactions.wants(mark, isOurs) && this.#readTo <= feed.next) return undefined;
         transactions.mark(mark, nextSeq, feed.head.timestampMs);
       }
       feed.take();
@@ -69,20 +71,23 @@ export class Marks {
     return record.value === null ? null : this.options.codec.scanTransaction(record);
   }
 
-  /** Whether a transaction that lacks rows begins again among the marks that were read ahead: then
-   * the rows of the attempt before will not come, and all marks up to there are to be taken. */
-  #beginsAgain(feed: PartitionFeed): boolean {
-    if (this.#readTo > feed.next) return true;
-    const { transactions, isOurs } = this.options;
+  /** When nothing else gets further: whether a transaction that lacks rows begins again among the
+   * marks that were read ahead. Then the rows of the attempt before will not come, and all marks up
+   * to there are to be taken. */
+  beginsAgain(): boolean {
+    const { feed, options: { transactions, isOurs, isOnItsWay } } = this;
+    if (feed === undefined) return false;
+    const lacking = [...transactions.lacking(isOurs)];
+    if (lacking.length === 0 || lacking.some(({ table }) => isOnItsWay(table))) return false;
     this.#lookAhead(feed);
-    for (const id of transactions.lacking(isOurs)) {
+    for (const { id } of lacking) {
       const at = this.#lastBegins.get(id) ?? 0;
       if (at > feed.next) this.#readTo = at;
     }
     return this.#readTo > feed.next;
   }
 
-  /** Notes which transactions begin in what was read ahead, each mark once. */
+  /** Notes which transactions begin in what was read ahead, each mark once; and asks for more. */
   #lookAhead(feed: PartitionFeed): void {
     if (this.#lastBegins.size > BEGINS_MAX) {
       for (const [id, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(id);

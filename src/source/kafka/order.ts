@@ -104,6 +104,7 @@ export class Order {
       transactions,
       lsnAtStart: position.lsn,
       isOurs,
+      isOnItsWay: (table) => this.#isOnItsWay(table),
       taken: (lsn) => {
         this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
@@ -234,8 +235,10 @@ export class Order {
    * now: it would keep others' records from coming. */
   letGo(): void {
     if (!this.#isStuck) return;
-    const [first] = this.#lanes.toSorted((a, b) => b.feed.bufferedBytes - a.feed.bufferedBytes);
-    first?.feed.letGo();
+    const feeds = this.#lanes.map(({ feed }) => feed);
+    if (this.#marks.feed !== undefined) feeds.push(this.#marks.feed);
+    const [first] = feeds.sort((a, b) => b.bufferedBytes - a.bufferedBytes);
+    first?.letGo();
   }
 
   /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
@@ -262,7 +265,7 @@ export class Order {
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
-      if (this.#attempts.settle(this.#lanes)) continue;
+      if (this.#marks.beginsAgain() || this.#attempts.settle(this.#lanes)) continue;
       const unread = this.#unread();
       if (unread !== undefined) return unread;
       this.#isStuck = true;
@@ -467,6 +470,14 @@ export class Order {
     if (isRead || this.#absent.has(name)) return isRead;
     this.#newTables.add(name); // the connector has made its topic before it sent the END
     return true;
+  }
+
+  /** Whether a table's topic has records that were not fetched, while all that were are taken. */
+  #isOnItsWay(name: string): boolean {
+    const topic = this.options.names.topicOf(name);
+    return this.#lanes.some(({ feed }) =>
+      feed.topic === topic && feed.head === undefined && feed.next < feed.end
+    );
   }
 
   #partitionsOf(topic: string): number {

@@ -133,7 +133,7 @@ export class KafkaStream implements ChangeStream {
     if (!this.#isNews && this.#failure === undefined) {
       // What waits for another's records must not keep those from coming.
       const { bufferedBytes = 0, bufferedBytesMax = 0 } = this.#feeds ?? {};
-      if (bufferedBytes > bufferedBytesMax / 2) order.letGo();
+      if (bufferedBytes >= bufferedBytesMax) order.letGo();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     this.#isNews = false;

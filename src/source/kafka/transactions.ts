@@ -199,10 +199,11 @@ export class Transactions {
     return this.#done.has(id) || this.#doneBefore.has(id);
   }
 
-  /** The ids of those that have ended and lack rows. */
-  lacking(isOurs: (table: string) => boolean): string[] {
-    return [...this.#open.values()].filter((each) => each.missing(isOurs).length > 0)
-      .map(({ id }) => id);
+  /** What those lack that have ended, by transaction and table. */
+  *lacking(isOurs: (table: string) => boolean): Generator<{ id: string; table: string }> {
+    for (const each of this.#open.values()) {
+      for (const { table } of each.missing(isOurs)) yield { id: each.id, table };
+    }
   }
 
   /** Whether this mark is to be taken now: no transaction has ended that lacks rows. Or else it says
