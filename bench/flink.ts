@@ -10,7 +10,7 @@ import { type Usage, usageOf } from "./usage.ts";
 const SOURCES = fileURLToPath(new URL("flink/", import.meta.url));
 const CACHE = fileURLToPath(new URL("../.sluice/stack/", import.meta.url));
 
-/** Areas in MB, as in /docs of the replaced job: heap is the framework's and the task's; direct
+/** In MB, by the areas of the job that Sluice replaces: heap is the framework's and the task's; direct
  * memory both off-heap areas and the network's. Flink takes managed memory by its own count. */
 const HEAP_MB = 96 + 512;
 const DIRECT_MB = 96 + 256 + 128;
@@ -98,7 +98,7 @@ export async function runJob(
       `-Xmx${HEAP_MB}m`,
       `-XX:MaxDirectMemorySize=${DIRECT_MB}m`,
       `-XX:MaxMetaspaceSize=${METASPACE_MB}m`,
-      "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+      "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
       ...OPENS,
       "-cp",
       `${join(folder, "classes")}:${join(folder, "lib", "*")}`,
@@ -113,7 +113,11 @@ export async function runJob(
     stderr: "piped",
   }).spawn();
   let usage: Usage | undefined;
-  const timer = setInterval(async () => usage = await usageOf(child.pid) ?? usage, 50);
+  const timer = setInterval(async () => {
+    const now = await usageOf(child.pid);
+    if (now === undefined) return;
+    usage = { ...now, rssMb: Math.max(now.rssMb, usage?.rssMb ?? 0) }; // a process that ends has none
+  }, 50);
   try {
     const { success, stdout, stderr } = await child.output();
     const inAllSeconds = (performance.now() - begun) / 1000;

@@ -12,7 +12,6 @@
  */
 import type { Batch } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
-import { tableName } from "../../catalog/catalog.ts";
 import {
   type ChangeHead,
   COMMIT,
@@ -97,7 +96,7 @@ export class Order {
     this.#lsn = position.lsn;
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
-    const isOurs = (table: string) => this.#isOurs(table);
+    const isOurs = this.#isOurs;
     const transactions = this.#transactions = new Transactions(position.lsn);
     this.#marks = new Marks({
       codec,
@@ -152,6 +151,10 @@ export class Order {
       lane.feed = feed;
       return lane;
     });
+    for (const lane of this.#lanes) {
+      const { topic } = lane.feed;
+      lane.isAlone = this.#lanes.filter(({ feed }) => feed.topic === topic).length === 1;
+    }
     if (this.#marks.feed !== undefined) this.#wantsMarks = false;
     this.#newTables.clear();
     this.#isStuck = false;
@@ -256,9 +259,7 @@ export class Order {
       const before = this.#taken;
       const stop = this.#readMarks() ?? this.#readLanes(batch);
       if (stop !== undefined) return stop;
-      if (
-        this.#transactions.isOpen && this.#transactions.endIfWhole((each) => this.#isOurs(each))
-      ) {
+      if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#isOurs)) {
         if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
         this.#committedSeq = this.#nextSeq;
         return COMMIT;
@@ -287,6 +288,7 @@ export class Order {
 
   #readLanes(batch: Batch): Stop | undefined {
     for (const lane of this.#lanes) {
+      if (lane.waitsSince === this.#transactions.opened) continue;
       while (this.#taken < RECORDS_MAX && lane.look()) {
         const stop = this.#step(lane, batch);
         if (stop === BLOCKED) break;
@@ -318,13 +320,14 @@ export class Order {
       return this.#pass(lane);
     }
     if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) {
+      if (!lane.isLate) lane.waitsSince = this.#transactions.opened;
       if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
       this.#transactions.wasDone(id);
     }
     // What is in no transaction must not be in the way of a whole one: should it be a fault, that one
     // is applied before.
-    if (id === null && this.#transactions.areWhole((each) => this.#isOurs(each))) return BLOCKED;
-    const name = tableName({ schema: head.schema, name: head.table });
+    if (id === null && this.#transactions.areWhole(this.#isOurs)) return BLOCKED;
+    const name = lane.table;
     const pass = (): undefined => {
       if (transaction !== undefined) this.#count(transaction, lane, true);
       return this.#pass(lane);
@@ -360,7 +363,7 @@ export class Order {
     pass: () => void,
   ): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
-    const isAlone = this.#partitionsOf(feed.topic) === 1;
+    const { isAlone } = lane;
     if (head.op === "t" && !isAlone) {
       return this.#fault(manyPartitions(record, name), record, name, pass);
     }
@@ -419,8 +422,7 @@ export class Order {
     if (this.#marks.feed === undefined) return undefined;
     for (const lane of this.#lanes) {
       if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
-      const { schema, table, transaction } = lane.head;
-      return { table: tableName({ schema, name: table }), transaction };
+      return { table: lane.table, transaction: lane.head.transaction };
     }
     return undefined;
   }
@@ -436,10 +438,8 @@ export class Order {
 
   /** Notes that a lane's head record is one of a transaction's. */
   #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
-    const { schema, table, transactionOrder } = lane.head;
     const { timestampMs } = lane.feed.head!;
-    const name = tableName({ schema, name: table });
-    transaction.count(lane, name, transactionOrder, timestampMs, isNews);
+    transaction.count(lane, lane.table, lane.head.transactionOrder, timestampMs, isNews);
   }
 
   #pass(lane: Lane): undefined {
@@ -461,16 +461,16 @@ export class Order {
   }
 
   /** Whether a table's changes come to us: others' are not waited for. */
-  #isOurs(name: string): boolean {
+  readonly #isOurs = (name: string): boolean => {
     const { names } = this.options;
     if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
+    if (this.#targets.get(name) !== undefined) return true;
     const topic = names.topicOf(name);
-    const isRead = this.#targets.get(name) !== undefined ||
-      this.#lanes.some(({ feed }) => feed.topic === topic);
+    const isRead = this.#lanes.some(({ feed }) => feed.topic === topic);
     if (isRead || this.#absent.has(name)) return isRead;
     this.#newTables.add(name); // the connector has made its topic before it sent the END
     return true;
-  }
+  };
 
   /** Whether a table's topic has records that were not fetched, while all that were are taken. */
   #isOnItsWay(name: string): boolean {
@@ -478,9 +478,5 @@ export class Order {
     return this.#lanes.some(({ feed }) =>
       feed.topic === topic && feed.head === undefined && feed.next < feed.end
     );
-  }
-
-  #partitionsOf(topic: string): number {
-    return this.#lanes.reduce((sum, { feed }) => feed.topic === topic ? sum + 1 : sum, 0);
   }
 }

@@ -33,6 +33,13 @@ interface Run {
   rows: number;
 }
 
+/** A table's rows by one partition. */
+interface Part {
+  readonly partition: object;
+  readonly table: string;
+  readonly runs: Run[];
+}
+
 /** A row of a transaction's, as it was sent. */
 export interface SentRow {
   readonly table: string;
@@ -66,10 +73,11 @@ export class OpenTransaction {
   #begunAtMs = 0;
   /** Rows that were news, by table. */
   readonly #news = new Map<string, number>();
-  /** Rows that can't be read and were set aside, by table. */
-  readonly #unread = new Map<string, number>();
-  /** By table and partition. */
-  readonly #runs = new Map<string, Map<object, Run[]>>();
+  /** Rows that can't be read and were set aside, by table; undefined: there are none. */
+  #unread: Map<string, number> | undefined;
+  /** A few, or one that came last: no map, since every transaction has some. */
+  readonly #parts: Part[] = [];
+  #part: Part | undefined;
 
   /** `firstSeq`: the number that its first row would get. */
   constructor(readonly id: string, readonly firstSeq: number) {}
@@ -78,7 +86,7 @@ export class OpenTransaction {
   begin(atMs: number): void {
     this.#begins++;
     this.#begunAtMs = atMs;
-    this.#unread.clear();
+    this.#unread = undefined;
     this.counts = null;
   }
 
@@ -99,10 +107,7 @@ export class OpenTransaction {
    * sent; `isNews`: it had not come before. */
   count(partition: object, table: string, order: number, atMs: number, isNews: boolean): void {
     if (isNews) this.#news.set(table, (this.#news.get(table) ?? 0) + 1);
-    let partitions = this.#runs.get(table);
-    if (partitions === undefined) this.#runs.set(table, partitions = new Map());
-    let runs = partitions.get(partition);
-    if (runs === undefined) partitions.set(partition, runs = []);
+    const { runs } = this.#partOf(partition, table);
     let run = runs.at(-1);
     const isNext = run !== undefined && order > run.order;
     if (!isNext || atMs - run!.untilMs >= RESTART_MS_MIN) {
@@ -114,8 +119,17 @@ export class OpenTransaction {
     run!.rows++;
   }
 
+  #partOf(partition: object, table: string): Part {
+    const last = this.#part;
+    if (last !== undefined && last.partition === partition && last.table === table) return last;
+    let part = this.#parts.find((part) => part.partition === partition && part.table === table);
+    if (part === undefined) this.#parts.push(part = { partition, table, runs: [] });
+    return this.#part = part;
+  }
+
   /** Notes a row that came, and of which nobody can say more than its table. */
   setAside(table: string): void {
+    this.#unread ??= new Map();
     this.#unread.set(table, (this.#unread.get(table) ?? 0) + 1);
   }
 
@@ -132,7 +146,7 @@ export class OpenTransaction {
     for (const [table, rows] of this.counts) {
       if (!isOurs(table)) continue;
       const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
-      const lacks = rows - came - (this.#unread.get(table) ?? 0);
+      const lacks = rows - came - (this.#unread?.get(table) ?? 0);
       if (lacks > 0) missing.push({ table, rows: lacks });
     }
     return missing;
@@ -152,10 +166,11 @@ export class OpenTransaction {
   #ahead: OpenTransaction | undefined;
 
   #ofLastAttempt(table: string): number {
-    const partitions = new Map(this.#runs.get(table));
-    const ahead = this.#ahead === undefined ? undefined : this.#ahead.#runs.get(table);
-    for (const [partition, runs] of ahead ?? []) {
-      partitions.set(partition, [...partitions.get(partition) ?? [], ...runs]);
+    const partitions = new Map<object, Run[]>();
+    const ahead = this.#ahead === undefined ? [] : this.#ahead.#parts;
+    for (const part of [...this.#parts, ...ahead]) {
+      if (part.table !== table) continue;
+      partitions.set(part.partition, [...partitions.get(part.partition) ?? [], ...part.runs]);
     }
     let rows = 0;
     for (const runs of partitions.values()) {
@@ -177,6 +192,10 @@ export class Transactions {
   readonly #open = new Map<string, OpenTransaction>();
   #done = new Set<string>();
   #doneBefore = new Set<string>();
+
+  /** Counts up when a transaction is opened that was not, or is known to be done without having been
+   * open: a change that waits for its transaction need not be looked at before. */
+  opened = 0;
 
   /** `lsnAtStart`: up to where the source's log had been applied when we started. */
   constructor(private readonly lsnAtStart: Lsn) {}
@@ -225,6 +244,7 @@ export class Transactions {
     if (transaction === undefined) {
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
+      this.opened++;
     }
     if (status === "BEGIN") transaction.begin(atMs);
     else transaction.end(counts ?? new Map());
@@ -262,6 +282,7 @@ export class Transactions {
 
   /** Notes that one was applied, before a restart. */
   wasDone(id: string): void {
+    this.opened++;
     this.#remember(id);
   }
 

@@ -20,7 +20,17 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 public final class Job {
   private Job() {}
 
-  public static void main(String[] args) throws Exception {
+  public static void main(String[] args) {
+    try {
+      run(args);
+    } catch (Exception error) {
+      error.printStackTrace();
+      System.exit(1); // a MiniCluster's threads would keep the process alive
+    }
+    System.exit(0);
+  }
+
+  private static void run(String[] args) throws Exception {
     String brokers = args[0];
     String prefix = args[1];
     String url = args[2];
@@ -60,17 +70,16 @@ public final class Job {
     System.out.printf("{\"seconds\": %.3f, \"sinceStart\": %.3f}%n", seconds, sinceStart);
   }
 
-  /** The areas of the job that Sluice replaces. Heap, metaspace and direct memory are the JVM's
-   * own flags: a MiniCluster's processes are one. */
+  /** The areas of the job that Sluice replaces. The framework's, heap, metaspace and direct memory
+   * are the JVM's own flags: a MiniCluster's processes are one. */
   private static Configuration memory(int slots) {
     var configuration = new Configuration();
     configuration.set(TaskManagerOptions.NUM_TASK_SLOTS, slots);
-    configuration.set(TaskManagerOptions.FRAMEWORK_HEAP_MEMORY, MemorySize.ofMebiBytes(96));
-    configuration.set(TaskManagerOptions.FRAMEWORK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(96));
     configuration.set(TaskManagerOptions.TASK_HEAP_MEMORY, MemorySize.ofMebiBytes(512));
     configuration.set(TaskManagerOptions.TASK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(256));
     configuration.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(512));
-    configuration.set(TaskManagerOptions.NETWORK_MEMORY_MIN, MemorySize.ofMebiBytes(64));
+    // A MiniCluster wants one size, so the larger one: 64 MB to 128 MB.
+    configuration.set(TaskManagerOptions.NETWORK_MEMORY_MIN, MemorySize.ofMebiBytes(128));
     configuration.set(TaskManagerOptions.NETWORK_MEMORY_MAX, MemorySize.ofMebiBytes(128));
     return configuration;
   }
