@@ -7,11 +7,12 @@
  */
 
 /** What a test may need. */
-export type Need = "java" | "chromium" | "docker";
+export type Need = "java" | "maven" | "chromium" | "docker";
 
 /** The programs that meet each need, and the arguments that only ask them whether they work. */
 const PROBES: Record<Need, { programs: string[]; args: string[] }> = {
   java: { programs: ["java"], args: ["-version"] },
+  maven: { programs: ["mvn"], args: ["-version"] },
   chromium: {
     programs: ["chromium", "chromium-browser", "google-chrome", "chrome"],
     args: ["--version"],
@@ -35,6 +36,11 @@ export function needs(
     throw new Error(`"${name}" ${reason}, and in CI (CI=true) it may not be skipped. Install it.`);
   }
   return { name: `${name} [skipped: ${reason}]`, ignore: true };
+}
+
+/** The same for a test that needs several: the first that is missing is the reason. */
+export function needsAll(all: readonly Need[], name: string): { name: string; ignore: boolean } {
+  return needs(all.find((need) => available(need) === undefined) ?? all[0], name);
 }
 
 /** The path or name of the program that meets `need`, or undefined. Asked once a process. */

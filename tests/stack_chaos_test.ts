@@ -50,11 +50,13 @@ class Chaos {
     readonly database: TestDatabase,
     readonly connector: Connector,
     private readonly seed: number,
+    /** How long a transaction may lack changes, in seconds. */
+    private readonly timeout: string,
   ) {
     this.random = new Random(seed);
   }
 
-  static async start(name: string, seed: number): Promise<Chaos> {
+  static async start(name: string, seed: number, timeout: string): Promise<Chaos> {
     const database = await stack.database(name);
     await database.query(await Deno.readTextFile(SCHEMA));
     await database.query(TRAFFIC_SCHEMA);
@@ -63,7 +65,7 @@ class Chaos {
       SLUICE_DATABASE_URL: database.url,
     });
     await database.query("TRUNCATE audit.changes");
-    return new Chaos(database, await stack.connector(database), seed);
+    return new Chaos(database, await stack.connector(database), seed, timeout);
   }
 
   startSluice(): SluiceProcess {
@@ -71,7 +73,7 @@ class Chaos {
       env: {
         SLUICE_DATABASE_URL: this.database.url,
         SLUICE_ON_BAD_RECORD: "dead-letter",
-        SLUICE_TRANSACTION_TIMEOUT_SECONDS: "5",
+        SLUICE_TRANSACTION_TIMEOUT_SECONDS: this.timeout,
       },
     });
   }
@@ -182,7 +184,7 @@ Deno.test({
   ...needs("java", "chaos: Connect and Sluice are killed; no read sees half of a transaction"),
   fn: async () => {
     console.log(`SLUICE_TEST_SEED=${SEED} repeats this run`);
-    const chaos = await Chaos.start("chaos1", SEED);
+    const chaos = await Chaos.start("chaos1", SEED, "120");
     await chaos.run(async () => {
       for (let round = 0; round < 3; round++) {
         await chaos.pause(3000);
@@ -206,7 +208,7 @@ Deno.test({
   ...needs("java", "chaos: the broker, Connect and Sluice are killed; equal to the topics' fold"),
   fn: async () => {
     console.log(`SLUICE_TEST_SEED=${SEED} repeats this run`);
-    const chaos = await Chaos.start("chaos2", SEED + 1);
+    const chaos = await Chaos.start("chaos2", SEED + 1, "5");
     await chaos.run(async () => {
       for (let round = 0; round < 3; round++) {
         await chaos.pause(2500);

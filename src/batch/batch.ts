@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
-import { type Chunk, OP, type Op, type RowHead, Segment } from "./segment.ts";
+import { type Chunk, count, OP, type Op, type RowHead, Segment } from "./segment.ts";
 
 export { type Chunk, OP, type Op, type RowHead, Segment };
 
@@ -380,27 +380,6 @@ export class Batch {
     this.#letters.length = 0;
     this.#letterBytes = 0;
     this.#look(this.slab);
-  }
-}
-
-/** By name, since a property that is named by a variable is looked up each time. */
-function count(counts: Record<Op, number>, op: Op): void {
-  switch (op) {
-    case "c":
-      counts.c++;
-      break;
-    case "u":
-      counts.u++;
-      break;
-    case "d":
-      counts.d++;
-      break;
-    case "r":
-      counts.r++;
-      break;
-    case "t":
-      counts.t++;
-      break;
   }
 }
 

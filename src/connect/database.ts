@@ -12,36 +12,46 @@ import { tablePattern } from "./connector.ts";
 /** The connector's `signal.data.collection`, where incremental snapshots are asked for. */
 export const SIGNAL_TABLE = "debezium.signal";
 
-/** Tables whose rows can't be told apart, with what their next UPDATE or DELETE would come to. */
-const WITHOUT_IDENTITY_SQL = `
-SELECT n.nspname || '.' || c.relname AS name FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
+/** Every table of a user's. `identified`: its rows can be told apart by a key or another identity. */
+const TABLES_SQL = `
+SELECT n.nspname || '.' || c.relname AS name,
+  c.relreplident IN ('f', 'i') OR c.relreplident = 'd' AND EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS identified
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-  AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
-    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))
 ORDER BY 1`;
 
 /**
- * Refuses tables that a publication would make read-only: PostgreSQL rejects each UPDATE and DELETE
- * of a published table that has neither a key nor another replica identity.
+ * Refuses when no table matches, and tables that a publication would make read-only: PostgreSQL
+ * rejects each UPDATE and DELETE of a published table that has neither a key nor another replica
+ * identity.
  */
-export async function refuseWithoutIdentity(
-  client: pg.Client,
-  patterns: readonly string[],
-): Promise<void> {
+export async function refuseTables(client: pg.Client, patterns: readonly string[]): Promise<void> {
   const wanted = patterns.map((pattern) => new RegExp(`^${tablePattern(pattern)}$`, "s"));
-  const rows = await ask(client, WITHOUT_IDENTITY_SQL, "looking for tables without a key");
-  const names = rows.map(({ name }) => name as string)
-    .filter((name) => wanted.some((pattern) => pattern.test(name)));
-  if (names.length === 0) return;
+  const rows = await ask(client, TABLES_SQL, "looking at the tables") as unknown as Table[];
+  const tables = rows.filter(({ name }) => wanted.some((pattern) => pattern.test(name)));
+  if (tables.length === 0) {
+    throw new Fault("setup", {
+      what: "no table of the database matches SLUICE_TABLES",
+      received: patterns.join(","),
+      todo: "Mend it, or create the tables first.",
+    });
+  }
+  const loose = tables.filter(({ identified }) => !identified);
+  if (loose.length === 0) return;
   throw new Fault("setup", {
     what: "once published, these tables would take no UPDATE and no DELETE any more, since they " +
       "have neither a primary key nor another replica identity",
-    received: names.join(", "),
+    received: loose.map(({ name }) => name).join(", "),
     todo: "Give each a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or leave it out by " +
       "SLUICE_TABLES.",
   });
+}
+
+interface Table {
+  name: string;
+  identified: boolean;
 }
 
 /** Makes the signal table when it is missing, and lets `role`, Debezium's, use it. */
@@ -68,6 +78,18 @@ export async function makeSignalTable(client: pg.Client, role: string): Promise<
 /** Whether somebody reads the slot now. */
 export async function isSlotRead(client: pg.Client, slot: string): Promise<boolean> {
   return (await readSlot(client, slot))?.active ?? false;
+}
+
+/** Refuses a slot that somebody reads before our connector is there: Debezium would wait a minute. */
+export async function refuseBusySlot(client: pg.Client, slot: string): Promise<void> {
+  const state = await readSlot(client, slot);
+  if (state === undefined || !state.active) return;
+  throw new Fault("slot-busy", {
+    what: "another connector reads the replication slot already",
+    received: `${slot}, read by process ${state.activePid}`,
+    todo:
+      "Remove that one, or give this one a SLUICE_KAFKA_TOPIC_PREFIX, and so a slot, of its own.",
+  });
 }
 
 async function ask(

@@ -137,7 +137,7 @@ const ROWS: readonly Row[] = [
       "image debezium/connect has it.",
   },
   {
-    pattern: /connector client config override|not allowed to be overridden/i,
+    pattern: /policy does not allow '[^']+' to be overridden/,
     kind: "setup",
     what: "this Kafka Connect does not let a connector set how its producer works",
     todo: "Set connector.client.config.override.policy=All for the worker.",

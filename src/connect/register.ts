@@ -9,7 +9,13 @@ import { Fault } from "../errors.ts";
 import { connect as connectToDatabase } from "../source/postgres/connect.ts";
 import { parseTarget } from "../source/postgres/target.ts";
 import { type Connector, connectorOf } from "./connector.ts";
-import { isSlotRead, makeSignalTable, refuseWithoutIdentity, SIGNAL_TABLE } from "./database.ts";
+import {
+  isSlotRead,
+  makeSignalTable,
+  refuseBusySlot,
+  refuseTables,
+  SIGNAL_TABLE,
+} from "./database.ts";
 import { explain } from "./explain.ts";
 import { Connect, type Status } from "./rest.ts";
 
@@ -78,9 +84,12 @@ export async function register(config: Config, print: (line: string) => void): P
   const version = await connect.version();
   const database = await openDatabase(config, print);
   try {
-    if (database !== undefined) await prepare(database, config, print);
     await refuseInvalid(connect, connector);
     const before = await connect.config(connector.name);
+    if (database !== undefined) {
+      if (before === undefined) await refuseBusySlot(database, connector.config["slot.name"]);
+      await prepare(database, config, print);
+    }
     await connect.put(connector.name, connector.config);
     print(
       `${before === undefined ? "created" : "updated"} the connector ${connector.name} at ` +
@@ -119,7 +128,7 @@ async function prepare(
   config: Config,
   print: (line: string) => void,
 ): Promise<void> {
-  await refuseWithoutIdentity(database, config.SLUICE_TABLES);
+  await refuseTables(database, config.SLUICE_TABLES);
   try {
     await makeSignalTable(database, parseTarget(requireConnector(config).url).user);
   } catch (error) {

@@ -149,7 +149,7 @@ export class Connect {
     } catch (error) {
       throw new Fault("connection", {
         what: "Kafka Connect does not answer",
-        received: `${this.where}: ${this.#redact(error instanceof Error ? error.message : "")}`,
+        received: `${this.where}: ${this.#redact(reasonOf(error))}`,
         todo:
           "Start it (`deno task stack`, or `docker compose up`), and set SLUICE_CONNECT_URL to " +
           "its REST API.",
@@ -177,6 +177,13 @@ export class Connect {
       todo: "Set SLUICE_CONNECT_URL to Connect's REST API, which is on port 8083 by default.",
     });
   }
+}
+
+/** `fetch` says little; what the system said is in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  return `${error.message}${cause}`;
 }
 
 /** JSON as data; anything else as it is. */

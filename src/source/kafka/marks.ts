@@ -36,10 +36,13 @@ export class Marks {
   constructor(private readonly options: MarksOptions) {}
 
   /** Takes marks until a transaction has ended that lacks rows. `nextSeq`: the number of the next
-   * row; `committedSeq`: all below it is of whole transactions. */
+   * row; `committedSeq`: all below it is of whole transactions. `holdsRows`: of which some are not
+   * visible yet. A transaction whose END is not here is not begun then: those would become visible
+   * only with it, and the connector may have died amid it. */
   read(
     nextSeq: number,
     committedSeq: number,
+    holdsRows: boolean,
   ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
     const { transactions, isOurs, taken } = this.options;
     const { feed } = this;
@@ -50,12 +53,25 @@ export class Marks {
       if (mark !== null) {
         if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
         if (!transactions.wants(mark, isOurs) && this.#readTo <= feed.next) return undefined;
+        this.isWaiting = holdsRows && !transactions.isOpen && this.#isEndless(mark, feed);
+        if (this.isWaiting) return undefined;
         transactions.mark(mark, nextSeq, feed.head.timestampMs);
       }
       feed.take();
       taken(mark?.lsn ?? 0);
     }
     return undefined;
+  }
+
+  /** A transaction is not begun for the sake of rows that are not visible yet. */
+  isWaiting = false;
+
+  /** Whether the transaction that begins with the head mark has no END yet. */
+  #isEndless({ id, status }: TransactionMark, feed: PartitionFeed): boolean {
+    if (status === "END") return false;
+    const next = feed.peek(1);
+    const mark = next === undefined ? null : this.#scan(next);
+    return mark === null || mark instanceof Fault || mark.status !== "END" || mark.id !== id;
   }
 
   /** Whether a change belongs to a transaction whose marks were passed before we started. Those of

@@ -250,6 +250,7 @@ export class Order {
       this.#taken = 0;
       return END;
     }
+    if (this.#marks.isWaiting && batch.isEmpty) this.#isStuck = false;
     if (this.#isStuck) {
       const stop = this.#patience.isDue ? this.#patience.look() : END;
       this.#isStuck = stop === END; // an answer, or giving up, lets things move again
@@ -257,7 +258,7 @@ export class Order {
     }
     for (;;) {
       const before = this.#taken;
-      const stop = this.#readMarks() ?? this.#readLanes(batch);
+      const stop = this.#readMarks(!batch.isEmpty) ?? this.#readLanes(batch);
       if (stop !== undefined) return stop;
       if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#isOurs)) {
         if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
@@ -274,14 +275,14 @@ export class Order {
     }
   }
 
-  #readMarks(): Stop | undefined {
+  #readMarks(holdsRows: boolean): Stop | undefined {
     for (const feed of this.#others) {
       while (feed.head !== undefined) {
         this.snapshot.streaming();
         this.#take(feed);
       }
     }
-    const found = this.#marks.read(this.#nextSeq, this.#committedSeq);
+    const found = this.#marks.read(this.#nextSeq, this.#committedSeq, holdsRows);
     if (found === undefined || "kind" in found) return found;
     return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
   }

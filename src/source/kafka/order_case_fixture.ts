@@ -199,6 +199,23 @@ export class Case {
     }
   }
 
+  /** Reads all into one batch until nothing gets further, as while the sink is busy; what is in it
+   * is then written and committed, if it may be. Tells after each stop whether one is open. */
+  readInto(after: (isOpen: boolean) => void): void {
+    for (const feed of this.feeds) feed.fetch(Infinity);
+    this.order.wake();
+    const batch = this.#pool.take()!;
+    for (let steps = 0; this.order.hasInput && steps < 1000; steps++) {
+      const stop: Stop = this.order.decode(batch);
+      if (stop.kind === "fault") throw stop.fault;
+      this.sink.answer(stop, this.#pool);
+      after(this.order.inTransaction);
+    }
+    this.sink.write(batch);
+    this.#pool.give(batch);
+    if (!this.order.inTransaction) this.sink.commit(this.order.position);
+  }
+
   /** Reads again and again while time passes. */
   wait(seconds: number): void {
     for (let past = 0; past < seconds; past++) {

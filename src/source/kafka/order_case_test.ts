@@ -240,3 +240,20 @@ Deno.test("attempts are told apart by time where a partition's rows go on by ord
     assert.equal(test.visible(B).length, isBefore ? 6 : 9);
   }
 });
+
+Deno.test("what came before a transaction without END is not held back by it", () => {
+  using test = new Case();
+  change(test, 1, 100, { [A]: 1 });
+  test.begin(2, 199);
+  test.row({ table: A, key: 2, lsn: 200, of: 2 });
+  test.start();
+  let isOpen = true;
+  test.readInto((now) => isOpen = now);
+  assert.equal(isOpen, false, "the second is not begun while the first is not visible");
+  assert.deepEqual(test.visible(A), ["1 c"]);
+  test.wait(3);
+  assert.equal(test.order.inTransaction, true, "then it is");
+  test.end(2, 201, { [A]: 1 });
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
+});

@@ -73,7 +73,7 @@ export class TestSink {
   }
 
   /** Does what a stop asks the sink for. */
-  answer(stop: Stop, pool: Pool): void {
+  answer(stop: Stop, pool: Pick<Pool, "take" | "give">): void {
     if (stop.kind === "evolve") {
       const name = `${stop.table.schema}.${stop.table.name}`;
       const layout = this.layouts.find((each) => each.name === name) ??

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Pool } from "../../batch/pool.ts";
+import { Batch } from "../../batch/batch.ts";
 import { debeziumCodec } from "../../decode/debezium/codec.ts";
 import { Order } from "./order.ts";
 import {
@@ -24,12 +24,39 @@ function readAll(
   marks: boolean,
 ): Row[] {
   const sink = new TestSink();
-  const pool = new Pool(4 * 1024 * 1024);
+  const slabBytes = random(2) === 0 ? 64 * 1024 : 4 * 1024; // the latter is full with one table
+  const pool = {
+    take: () => {
+      const batch = new Batch(new ArrayBuffer(slabBytes));
+      batch.become("filling");
+      return batch;
+    },
+    give: (batch: Batch) => batch.discard(),
+  };
+  /** Topics that were not found yet, though they may have records. */
+  const late = new Set(TABLES.map((table) => `p.${table}`).filter(() => random(3) === 0));
   const codec = debeziumCodec();
   let nowMs = 0;
   let isRestart = true;
   let feeds: TestFeed[] = [];
   let order!: Order;
+  const bind = () => {
+    feeds = [...topics].flatMap(([name, records]) => {
+      const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
+      if (late.has(topic)) return [];
+      const feed = new TestFeed(topic, Number(partition), records);
+      feed.next = order.position.topics[topic]?.[Number(partition)]?.next ?? 0;
+      feed.letGo();
+      return [feed];
+    });
+    order.bind(feeds);
+  };
+  const find = (found: readonly string[]) => {
+    for (const topic of found) late.delete(topic);
+    const known = new Set([...topics.keys()].map((name) => name.replace(/\[.*/, "")));
+    order.goWithout(order.sought.filter((topic) => !known.has(topic)));
+    if (found.length > 0) bind();
+  };
   const start = () => {
     sink.pending = [];
     order = new Order({
@@ -43,19 +70,12 @@ function readAll(
       now: () => nowMs,
       recentMax: 16,
     });
-    feeds = [...topics].map(([name, records]) => {
-      const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
-      const feed = new TestFeed(topic, Number(partition), records);
-      feed.next = order.position.topics[topic]?.[Number(partition)]?.next ?? 0;
-      feed.letGo();
-      return feed;
-    });
-    order.bind(feeds);
+    bind();
   };
   for (let idle = 0; idle < 10;) {
     if (isRestart) start();
     isRestart = false;
-    const batch = pool.take()!;
+    const batch = pool.take();
     let stop = order.decode(batch);
     while (stop.kind === "commit" && random(2) === 0 && order.hasInput) stop = order.decode(batch);
     nowMs += 10;
@@ -68,7 +88,8 @@ function readAll(
       if (marks) assertWhole(sink.rows, source);
       isRestart = random(12) === 0;
     } else isRestart = random(60) === 0; // amid a transaction: what is pending is lost
-    if (order.wantsEnds) {
+    if (order.wantsEnds && late.size > 0) find([...late]); // topics are looked for first
+    else if (order.wantsEnds) {
       const ends = new Map<string, number[]>();
       for (const { topic, partition, end } of feeds) {
         if (!ends.has(topic)) ends.set(topic, []);
@@ -76,19 +97,23 @@ function readAll(
       }
       order.endsAt(ends);
     }
+    if (random(40) === 0) find([...late].slice(0, 1));
+    if (order.sought.length > 0) find(order.sought.filter((topic) => late.has(topic)));
     if (isRestart || order.hasInput) continue;
     if (random(8) === 0) order.letGo();
     const came = feeds.filter((feed) => random(2) === 0 && feed.fetch(1 + random(6)));
     if (came.length > 0) order.wake();
     else if (feeds.some(({ next, end }) => next < end)) nowMs += 500;
-    else idle++;
+    else if (++idle === 10 && late.size > 0) {
+      idle = 0;
+      find([...late]);
+    }
     if (nowMs > 10_000_000) {
       const heads = feeds.map(({ topic, next, end }) => `${topic} ${next}/${end}`);
       throw new Error(`stuck: ${order.incomplete}: ${heads.join(", ")}`);
     }
   }
   assert.equal(order.inTransaction, false, "a transaction stayed open");
-  pool[Symbol.dispose]();
   return sink.rows;
 }
 

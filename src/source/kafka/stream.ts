@@ -36,7 +36,7 @@ export class KafkaStream implements ChangeStream {
   /** What was found beyond that, until it is read. */
   #found: readonly TopicOffsets[] | undefined;
   #isRebinding = false;
-  /** What is sought is being looked for. */
+  /** Topics are being looked for. */
   #isLooking = false;
   #failure: unknown;
   /** Something has changed since the last read. */
@@ -222,18 +222,27 @@ export class KafkaStream implements ChangeStream {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
       try {
+        this.#isLooking = true;
         await this.#lookForTopics();
         this.#isLooking = false;
-        if (!this.#isClosed) this.#watch(this.#known.size === 0 ? TOPICS_MS_FIRST : TOPICS_MS);
+        const isSoon = this.#known.size === 0 || this.#isWanted;
+        if (!this.#isClosed) this.#watch(isSoon ? TOPICS_MS_FIRST : TOPICS_MS);
       } catch (error) {
         if (!this.#isClosed) this.#fail(error);
       }
     }, pauseMs);
   }
 
+  /** Whether the order waits for what a look at the topics tells. */
+  get #isWanted(): boolean {
+    const { order } = this.parts;
+    return order.sought.length > 0 || order.wantsEnds;
+  }
+
   async #lookForTopics(): Promise<void> {
     const { cluster, names, order } = this.parts;
-    const sought = order.sought; // before: what is sought later may not be there yet
+    // Before: what is asked for meanwhile may not be there yet.
+    const { sought, wantsEnds } = order;
     const topics = (await cluster.topics()).filter((topic) => names.isRead(topic));
     const offsets = await cluster.offsets(topics);
     const missing = sought.filter((topic) => !topics.includes(topic));
@@ -251,7 +260,11 @@ export class KafkaStream implements ChangeStream {
     const fresh = offsets.filter(({ topic, partitions }) =>
       partitions.length > (this.#known.get(topic) ?? 0)
     );
-    if (fresh.length === 0 || this.#found !== undefined) return;
+    if (fresh.length === 0) {
+      if (wantsEnds) this.#tellEnds(offsets);
+      return;
+    }
+    if (this.#found !== undefined) return;
     log.info("reads {count} more topics or partitions: {topics}", {
       count: fresh.length,
       topics: fresh.map(({ topic }) => topic).join(", "),
@@ -260,27 +273,21 @@ export class KafkaStream implements ChangeStream {
     this.#news();
   }
 
+  /** Tells where the topics end, which are all read. */
+  #tellEnds(offsets: readonly TopicOffsets[]): void {
+    this.parts.order.endsAt(
+      new Map(offsets.map(({ topic, partitions }) => [topic, partitions.map(({ end }) => end)])),
+    );
+    this.#news();
+  }
+
   /** Asks for what the order has to know: which topics there are, and where they end. */
   #lookAround(): void {
-    const { order, cluster } = this.parts;
-    if (order.sought.length > 0 && !this.#isLooking) {
-      this.#isLooking = true;
-      this.#watch(0);
-    }
-    if (order.wantsEnds && !this.#isAsking) {
-      this.#isAsking = true;
-      cluster.offsets([...this.#known.keys()]).then((offsets) => {
-        order.endsAt(
-          new Map(offsets.map((each) => [each.topic, each.partitions.map(({ end }) => end)])),
-        );
-        this.#isAsking = false;
-        this.#news();
-      }, (error) => this.#fail(error));
-    }
+    const { order } = this.parts;
+    if (this.#isWanted && !this.#isLooking) this.#watch(0);
     const { all = [] } = this.#feeds ?? {};
     order.snapshot.look((topic, partition) =>
       all.find((feed) => feed.topic === topic && feed.partition === partition)?.next ?? 0
     );
   }
-  #isAsking = false;
 }
