@@ -42,18 +42,27 @@ export class Patience {
   /** A transaction got further: one was begun or ended, or a change of one came. What comes without
    * is no sign of that: heartbeats come for ever. */
   moved(): void {
+    this.#hasMoved = true; // the clock is asked when nothing moves any more: this is for every row
+  }
+  #hasMoved = false;
+
+  #restart(): void {
+    if (!this.#hasMoved) return;
+    this.#hasMoved = false;
     this.#asked = undefined;
     this.#progressAtMs = this.options.now();
     this.#lookAtMs = this.#progressAtMs + LOOK_MS;
   }
 
-  /** Whether it is time to {@linkcode look}. */
+  /** Whether it is time to {@linkcode look}. To be asked whenever nothing gets further. */
   get isDue(): boolean {
+    this.#restart();
     return this.options.now() >= this.#lookAtMs;
   }
 
   /** What has lacked for a while, as a sentence; null: nothing has. */
   get lacking(): string | null {
+    this.#restart();
     if (this.options.now() - this.#progressAtMs < LACKING_MS) return null;
     for (const each of this.options.transactions.all) {
       const missing = each.missing((table) => this.options.isOurs(table));
@@ -65,6 +74,7 @@ export class Patience {
   /** Looks for what lacks. `END`: nothing is to be done about it yet. */
   look(): Stop {
     const { transactions, patienceMs, now } = this.options;
+    this.#restart();
     this.#lookAtMs = now() + LOOK_MS;
     const isLate = now() - this.#progressAtMs >= patienceMs;
     for (const each of transactions.all) {
