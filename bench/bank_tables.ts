@@ -1,5 +1,8 @@
 /** Four tables of sql/schema.sql as Debezium describes and writes their rows. */
 
+/** The bank's tables as PostgreSQL makes them. */
+export const BANK = new URL("../sql/schema.sql", import.meta.url);
+
 /** Makes values; the same seed makes the same. */
 export class Values {
   #state: number;

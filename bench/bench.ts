@@ -5,6 +5,7 @@
 import { Fault } from "../src/errors.ts";
 import { benchLatency } from "./latency.ts";
 import { benchDecode } from "./decode.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchKafka } from "./kafka.ts";
 import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
@@ -23,12 +24,13 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
              bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
+  growth     a backlog in Kafka into a warehouse of 1 million rows, and of 10 million (Java, Maven)
 
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
-  --rows N       rows of transactions (default 1000000); for stream and kafka: changes
-                 (default 600000 and 1000000)
+  --rows N       rows of transactions (default 1000000, for growth 10000000); for stream and
+                 kafka: changes (default 600000 and 1000000)
   --rate N       latency: changes a second (default 2000)
   --total-mb N   the memory budget (default 2048)
 `;
@@ -39,6 +41,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   latency: benchLatency,
   decode: benchDecode,
   kafka: benchKafka,
+  growth: benchGrowth,
   memory: benchMemory,
 };
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { connect } from "../src/source/postgres/connect.ts";
 import { BankEvents } from "./bank_events.ts";
-import { BANK_TABLES } from "./bank_tables.ts";
+import { BANK, BANK_TABLES } from "./bank_tables.ts";
 import { buildJob, runJob } from "./flink.ts";
 import { BenchBroker } from "./kafka_broker.ts";
 import { BenchServe } from "./kafka_serve.ts";
@@ -17,7 +17,6 @@ import { treeCpuSeconds } from "./usage.ts";
 /** The faster of so many runs counts, ours as the peer's. */
 const RUNS = 2;
 const STARTS = 5;
-const BANK = new URL("../sql/schema.sql", import.meta.url);
 
 export async function benchKafka({ rows = 1_000_000, totalMb }: BenchOptions): Promise<Row[]> {
   await using server = await benchServer();

@@ -63,6 +63,14 @@ export class BenchBroker implements AsyncDisposable {
     }
   }
 
+  async clusterId(): Promise<string> {
+    const admin = this.kafka.admin();
+    await admin.connect();
+    const { clusterId } = await admin.describeCluster();
+    await admin.disconnect();
+    return clusterId;
+  }
+
   /** Removes the topics. */
   async drop(events: BankEvents): Promise<void> {
     const admin = this.kafka.admin();

@@ -7,7 +7,7 @@ import { RUN_FLAGS } from "../src/flags.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** How precisely times are taken. */
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 export interface ServeOptions {
   readonly brokers: string;
