@@ -5,6 +5,7 @@
 import { Fault } from "../src/errors.ts";
 import { benchLatency } from "./latency.ts";
 import { benchDecode } from "./decode.ts";
+import { benchKafka } from "./kafka.ts";
 import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
@@ -20,10 +21,14 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
   latency    commit at the source → visible here, under steady traffic
   memory     what is hard on memory, and the RSS that it takes
 
+  kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
+             bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
+
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
-  --rows N       rows of transactions (default 1000000), for stream: changes (default 600000)
+  --rows N       rows of transactions (default 1000000); for stream and kafka: changes
+                 (default 600000 and 1000000)
   --rate N       latency: changes a second (default 2000)
   --total-mb N   the memory budget (default 2048)
 `;
@@ -33,6 +38,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   stream: benchStream,
   latency: benchLatency,
   decode: benchDecode,
+  kafka: benchKafka,
   memory: benchMemory,
 };
 

@@ -83,7 +83,7 @@ async function measure(each: Case, url: string, dataDir: string, totalMb: number
     for (const statement of each.after) await sql.query(statement);
     await sql.query("CREATE TABLE fence (id int PRIMARY KEY)"); // WAL after what is waited for
     const { rows: [{ lsn }] } = await sql.query("SELECT pg_current_wal_flush_lsn() - '0/0' AS lsn");
-    await pipeline.until(() => pipeline.pipeline.decodedLsn >= Number(lsn));
+    await pipeline.until(() => pipeline.pipeline.decoded >= Number(lsn));
     await pipeline.until(() => pipeline.pipeline.durableLsn >= Number(lsn));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

@@ -114,6 +114,13 @@ export const SETTINGS = {
     "s",
     "How often an idle source's position is stored, so that its WAL can go.",
   ),
+  SLUICE_HISTORY_RETENTION: setting({
+    parse: text(/^(forever|[1-9]\d{0,5}[mhd])$/).transform(parseRetention),
+    byDefault: "forever",
+    allowed: "forever, or a whole number with m, h or d: 90m, 12h, 30d",
+    why: "How old a change in the change log may become, by its commit time. Older ones go, a " +
+      "piece at a time, except the last before that time of each key that lives then.",
+  }),
   SLUICE_READY_LAG_SECONDS: number(
     30,
     1,
@@ -248,6 +255,12 @@ export function parseHttpAddr(value: string): { hostname: string; port: number }
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(value);
   if (!match || Number(match[2]) > 65_535) return undefined;
   return { hostname: match[1].replace(/^\[|\]$/g, ""), port: Number(match[2]) };
+}
+
+/** `30d` in ms; null: without end. */
+function parseRetention(value: string): number | null {
+  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[value.at(-1)!];
+  return unitMs === undefined ? null : Number(value.slice(0, -1)) * unitMs;
 }
 
 /** `info,source=debug` → `{ "": "info", source: "debug" }`; a malformed part becomes its own value,

@@ -57,6 +57,7 @@ class Ingest {
     const warehouse = await Warehouse.open({
       dataDir: config.SLUICE_DATA_DIR,
       memoryBytes: areaBytes.managed,
+      retentionMs: config.SLUICE_HISTORY_RETENTION,
     });
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);
     const pool = new Pool(areaBytes["task-off-heap"]);

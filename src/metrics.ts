@@ -40,8 +40,28 @@ const VISIBLE_SECONDS = [
 ];
 const HTTP_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 
+/** An area of the memory budget, in bytes; null where its use can't be measured. */
+export interface MemoryArea {
+  readonly area: Area;
+  readonly limitBytes: number;
+  readonly usedBytes: number | null;
+  /** The greatest use seen, as of the reports that ingest sends twice a second. */
+  readonly highBytes: number | null;
+}
+
+/** The memory budget and what became of it; what RSS has beyond the areas' sum is the gap. */
+export interface MemoryReport {
+  readonly totalBytes: number;
+  readonly rssBytes: number;
+  readonly rssHighBytes: number;
+  readonly gapBytes: number;
+  readonly areas: MemoryArea[];
+}
+
 /** See the top of this file. */
 export class Metrics {
+  readonly #highBytes = new Map<Area, number>();
+  #rssHighBytes = 0;
   readonly #registry = new Registry();
   #status: IngestStatus | null = null;
   #ready = false;
@@ -102,6 +122,35 @@ export class Metrics {
   /** Takes the newest status; the gauges show it at the next scrape. */
   status(status: IngestStatus): void {
     this.#status = status;
+    this.memory();
+  }
+
+  /** The memory budget, its areas' use now, and the greatest seen. */
+  memory(): MemoryReport {
+    const { rss, heapUsed } = (this.options.memoryUsage ?? Deno.memoryUsage)();
+    const { totalBytes, areaBytes } = this.options.budget;
+    const used: Partial<Record<Area, number>> = {
+      ...this.#status?.memoryUsedBytes,
+      "framework-heap": heapUsed,
+    };
+    let sum = 0;
+    for (const [area, bytes] of Object.entries(used) as [Area, number][]) {
+      this.#highBytes.set(area, Math.max(bytes, this.#highBytes.get(area) ?? 0));
+      sum += bytes;
+    }
+    this.#rssHighBytes = Math.max(this.#rssHighBytes, rss);
+    return {
+      totalBytes,
+      rssBytes: rss,
+      rssHighBytes: this.#rssHighBytes,
+      gapBytes: rss - sum,
+      areas: (Object.entries(areaBytes) as [Area, number][]).map(([area, limitBytes]) => ({
+        area,
+        limitBytes,
+        usedBytes: used[area] ?? null,
+        highBytes: this.#highBytes.get(area) ?? null,
+      })),
+    };
   }
 
   /** What `/readyz` says now. */
@@ -189,13 +238,22 @@ export class Metrics {
     this.#gauge("memory_total_bytes", "The whole memory budget.", [], (gauge) => {
       gauge.set(this.options.budget.totalBytes);
     });
+    this.#plainGauge(
+      "sluice_memory_gap_bytes",
+      "Resident memory beyond the sum of what the areas use.",
+      () => this.memory().gapBytes,
+    );
     const used = "Use of an area of the memory budget, for those areas that can be measured.";
     this.#gauge("memory_used_bytes", used, ["area"], (gauge) => {
-      const areas: Partial<Record<Area, number>> = {
-        ...this.#status?.memoryUsedBytes,
-        "framework-heap": usage().heapUsed,
-      };
-      for (const [area, bytes] of Object.entries(areas)) gauge.set({ area }, bytes);
+      for (const { area, usedBytes } of this.memory().areas) {
+        if (usedBytes !== null) gauge.set({ area }, usedBytes);
+      }
+    });
+    const high = "The greatest use of an area seen, as of two reports a second.";
+    this.#gauge("memory_high_bytes", high, ["area"], (gauge) => {
+      for (const { area, highBytes } of this.memory().areas) {
+        if (highBytes !== null) gauge.set({ area }, highBytes);
+      }
     });
   }
 

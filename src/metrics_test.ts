@@ -126,6 +126,29 @@ Deno.test("gauges show the last status at the time of the scrape", async () => {
   assert.equal(found.get('sluice_memory_used_bytes{area="managed"}'), undefined);
 });
 
+Deno.test("the memory report: limit, use and high-water mark of each area, and RSS's gap", async () => {
+  const metrics = make();
+  metrics.status({ ...STATUS, memoryUsedBytes: { managed: 3000 } });
+  metrics.status({ ...STATUS, memoryUsedBytes: { managed: 50 } });
+  const report = metrics.memory();
+  const area = (name: string) => report.areas.find(({ area }) => area === name);
+  assert.deepEqual(area("managed"), {
+    area: "managed",
+    limitBytes: 512 * 1024 * 1024,
+    usedBytes: 50,
+    highBytes: 3000,
+  });
+  assert.deepEqual([area("overhead")!.usedBytes, area("overhead")!.highBytes], [null, null]);
+  assert.equal(
+    report.areas.reduce((sum, { limitBytes }) => sum + limitBytes, 0),
+    report.totalBytes,
+  );
+  assert.deepEqual([report.rssBytes, report.rssHighBytes, report.gapBytes], [123, 123, 28]);
+  const found = await samples(metrics);
+  assert.equal(found.get('sluice_memory_high_bytes{area="managed"}'), "3000");
+  assert.equal(found.get("sluice_memory_gap_bytes"), "28");
+});
+
 Deno.test("two instances share nothing", async () => {
   const [one, other] = [make(), make()];
   one.request("/healthz", "GET", 200, 0.001);

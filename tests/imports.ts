@@ -43,7 +43,10 @@ const ASSEMBLY = ["pipeline", "service", "ingest", "sources"].map((name) => `src
 const LINES_MAX = 400;
 
 /** Files that may be longer, with the reason. Keep it short. */
-const LONGER: Readonly<Record<string, string>> = {};
+const LONGER: Readonly<Record<string, string>> = {
+  "src/source/kafka/order.ts": "to be divided: what decides the order grew in its review",
+  "src/decode/debezium/rows_test.ts": "a case for each thing that goes wrong in such events",
+};
 
 /** Every broken rule in `modules`, as a sentence with the file first. Empty: all is well. */
 export function brokenRules(modules: readonly Module[]): string[] {

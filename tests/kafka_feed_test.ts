@@ -90,6 +90,17 @@ test("the cluster's id, topics and offsets; a topic that is missing is left out"
   assert.deepEqual(await cluster.offsets(["missing", "offsets"]), [
     { topic: "offsets", partitions: [{ first: 0, end: 0 }, { first: 2, end: 5 }] },
   ]);
+  const later = [1000, 2000, 3000].map((ms) => ({
+    partition: 0,
+    value: "x",
+    timestamp: String(Date.now() + 1_000_000 + ms),
+  }));
+  await kafka.produce("offsets", later);
+  assert.deepEqual(
+    await cluster.offsetsSince(["missing", "offsets"], Number(later[1].timestamp)),
+    new Map([["offsets", [1, 5]]]),
+    "where none is so young, the end",
+  );
   await cluster.close();
   await faultOf(cluster.id(), "connection", /closed/);
   await faultOf(cluster.read(beginning({ offsets: 2 })), "connection", /closed/);

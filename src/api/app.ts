@@ -54,6 +54,12 @@ function routes(deps: ApiDeps): Route[] {
     },
     {
       method: "GET",
+      path: "/v1/memory",
+      what: "the memory budget: limit, use and high-water mark of each area",
+      handle: (c) => c.json(deps.metrics.memory()),
+    },
+    {
+      method: "GET",
       path: "/v1/tables",
       what: "the replicated tables: columns, keys, counts",
       handle: (c) => getTables(deps, c),

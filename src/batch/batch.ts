@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
-import { type Chunk, OP, type Op, type RowHead, Segment } from "./segment.ts";
+import { type Chunk, count, OP, type Op, type RowHead, Segment } from "./segment.ts";
 
 export { type Chunk, OP, type Op, type RowHead, Segment };
 
@@ -159,7 +159,7 @@ export class Batch {
     const chunk = segment.chunks[segment.chunks.length - 1];
     const row = chunk.rows;
     const { data } = chunk;
-    this.bytes[data[META.op] + row] = OP[op];
+    this.bytes[data[META.op] + row] = op.charCodeAt(0);
     this.#putNumber(data[META.seq], row, seq);
     this.#putNumber(data[META.lsn], row, head.lsn);
     this.#putNumber(data[META.tx], row, head.tx);
@@ -168,7 +168,7 @@ export class Batch {
     this.ints[at + 1] = head.atHigh;
     chunk.rows = row + 1;
     segment.rows++;
-    segment.counts[op]++;
+    count(segment.counts, op);
     this.rows++;
   }
 
@@ -191,20 +191,21 @@ export class Batch {
     start: number,
     end: number,
   ): void {
+    const { bytes, ints } = this;
     const length = end - start;
     const head = chunk.data[column] + row * 16;
     const at = head >> 2;
-    this.ints[at] = length;
+    ints[at] = length;
     if (length <= INLINE_BYTES_MAX) {
-      this.ints[at + 1] = 0;
-      this.ints[at + 2] = 0;
-      this.ints[at + 3] = 0;
-      for (let i = 0; i < length; i++) this.bytes[head + 4 + i] = source[start + i];
+      ints[at + 1] = 0;
+      ints[at + 2] = 0;
+      ints[at + 3] = 0;
+      for (let i = 0; i < length; i++) bytes[head + 4 + i] = source[start + i];
       return;
     }
     const to = this.takeBytes(length);
-    if (length >= 64) this.bytes.set(source.subarray(start, end), to);
-    else for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i];
+    if (length >= 64) bytes.set(source.subarray(start, end), to);
+    else for (let i = 0; i < length; i++) bytes[to + i] = source[start + i];
     this.#putPointer(at, to);
   }
 
@@ -319,9 +320,16 @@ export class Batch {
   }
 
   #putNumber(column: number, row: number, value: number): void {
+    const { ints } = this;
     const at = (column >> 2) + row * 2;
-    this.ints[at] = value >>> 0;
-    this.ints[at + 1] = Math.floor(value / 0x1_0000_0000);
+    if (value === (value | 0) && value >= 0) {
+      ints[at] = value;
+      ints[at + 1] = 0;
+      return;
+    }
+    const high = Math.floor(value / 0x1_0000_0000);
+    ints[at] = value - high * 0x1_0000_0000;
+    ints[at + 1] = high;
   }
 
   #layOut(layout: TableLayout, capacity: number, stringBytes: number): Chunk | undefined {

@@ -36,3 +36,24 @@ export class Segment {
 
   constructor(readonly layout: TableLayout) {}
 }
+
+/** By name, since a property that is named by a variable is looked up each time. */
+export function count(counts: Record<Op, number>, op: Op): void {
+  switch (op) {
+    case "c":
+      counts.c++;
+      break;
+    case "u":
+      counts.u++;
+      break;
+    case "d":
+      counts.d++;
+      break;
+    case "r":
+      counts.r++;
+      break;
+    case "t":
+      counts.t++;
+      break;
+  }
+}

@@ -35,10 +35,12 @@ export interface KafkaSnapshot {
   /** At which it was taken; 0 before that is known. */
   readonly lsn: Lsn;
   /** It was begun again after rows had been applied: what was deleted at the source before it has
-   * no event. When it began (ms since 1970), and where, by topic and partition. Null: it was not,
-   * or the operator has accepted it. */
+   * no event. When that was seen and how old its first record is (ms since 1970), and where its
+   * rows begin, by topic and partition, as far as these have any. Null: it was not, or the operator
+   * has accepted it. */
   readonly again: {
     readonly atMs: number;
+    readonly sinceMs: number;
     readonly offsets: Readonly<Record<string, readonly number[]>>;
   } | null;
 }

@@ -63,6 +63,8 @@ export class Replica implements AsyncDisposable {
       sink: warehouse,
       pool,
       resnapshot: options.resnapshot ?? false,
+      onBadRecord: "stop",
+      lettersMax: 0,
       idleCommitMs: 50,
       onApplied: (each) => applied.push(each),
     });

@@ -6,6 +6,9 @@ import { kafkaClient, readTopics, type TopicRecord, topicsOf } from "./topics.ts
 /** For so long no topic must have grown. */
 const QUIET_MS = 2000;
 
+/** More would be a hang. */
+const ROUNDS_MAX = 20;
+
 /**
  * A row of the table `settled` is committed and waited for, and then until nothing comes any more.
  * Resolves to all records of the data topics.
@@ -16,7 +19,7 @@ export async function settledTopics(
   connector: Connector,
 ): Promise<TopicRecord[]> {
   const topic = `${database.name}.public.settled`;
-  for (let id = 1;; id++) {
+  for (let id = 1; id <= ROUNDS_MAX; id++) {
     await connector.revive();
     await database.query(`INSERT INTO settled VALUES (${id})`);
     await pause(QUIET_MS);
@@ -27,6 +30,9 @@ export async function settledTopics(
     if (before !== await ends(brokers, topics)) continue;
     return await readTopics(brokers, topics);
   }
+  throw new Error(
+    `${database.name}'s connector does not come to rest: ${await connector.statusText()}`,
+  );
 }
 
 async function dataTopics(brokers: string, prefix: string): Promise<string[]> {

@@ -2,11 +2,14 @@
  * The real stack for the tests of a file: PostgreSQL, Kafka, Connect with Debezium; on it, a database
  * and a connector of its own for each test, and Sluice as a process that reads what it writes.
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import register from "../../debezium/register-postgres.json" with { type: "json" };
 import { Stack } from "../../src/dev/stack/stack.ts";
+import type { Readiness } from "../../src/api/health.ts";
 import { TestDatabase } from "./postgres.ts";
-import { SluiceProcess } from "./process.ts";
+import { type Ended, SluiceProcess } from "./process.ts";
+import { until } from "./until.ts";
 
 /** Where Debezium looks for signals (`signal.data.collection`). */
 const SIGNALS = "CREATE SCHEMA debezium; CREATE TABLE debezium.signal " +
@@ -91,6 +94,46 @@ export class TestStack implements AsyncDisposable {
   }
 }
 
+/** The body of `/readyz`, with its status; undefined when nobody answers. */
+export async function readiness(
+  sluice: SluiceProcess,
+): Promise<Readiness & { status: number } | undefined> {
+  const response = await sluice.fetch("/readyz");
+  return response === undefined
+    ? undefined
+    : { status: response.status, ...await response.json() as Readiness };
+}
+
+/** Waits until `/readyz` is 503 with a reason like this one, which it returns. */
+export async function untilReason(sluice: SluiceProcess, pattern: RegExp): Promise<string> {
+  let found: string | undefined;
+  await until(`/readyz says ${pattern}`, async () => {
+    const now = await readiness(sluice);
+    if (now?.status === 503) found = now.reasons.find((reason) => pattern.test(reason));
+    return found !== undefined;
+  }, 120);
+  return found!;
+}
+
+/** Waits until `sql` gives this one value, as text. */
+export async function untilValue(sluice: SluiceProcess, sql: string, value: string | null) {
+  await sluice.until(async () => {
+    const rows = (await sluice.sql(sql))?.rows;
+    return rows !== undefined && (rows[0][0] === null ? null : String(rows[0][0])) === value;
+  });
+}
+
+/** The end of a Sluice that ends by itself; throws, with what it said, when it goes on. */
+export async function endOf(sluice: SluiceProcess, code: number, ...says: RegExp[]) {
+  let ended: Ended | undefined;
+  void sluice.ended.then((end) => ended = end);
+  await until("Sluice ends", () => ended !== undefined, 120).catch((error) => {
+    throw new Error(`${error.message}\n${sluice.output}`);
+  });
+  assert.equal(ended!.code, code, ended!.output);
+  for (const pattern of says) assert.match(ended!.output, pattern);
+}
+
 /** A connector of Debezium's, with its own slot and publication. */
 export class Connector {
   constructor(
@@ -143,6 +186,11 @@ export class Connector {
     const status = await this.#status();
     if (status?.tasks?.[0]?.state !== "FAILED") return;
     await this.#rest(`${this.name}/restart?includeTasks=true&onlyFailed=true`, "POST");
+  }
+
+  /** What Connect says of it, for a message. */
+  async statusText(): Promise<string> {
+    return JSON.stringify(await this.#status());
   }
 
   async #status(): Promise<{ tasks?: { state: string; trace: string }[] } | undefined> {

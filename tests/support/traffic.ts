@@ -12,7 +12,7 @@ import { connect } from "../../src/source/postgres/connect.ts";
 import { Random } from "./random.ts";
 
 /** `mirror_a` and `mirror_b` hold the same after every commit. */
-export const TRAFFIC_TABLES = ["mirror_a", "mirror_b", "side", "large"];
+export const TRAFFIC_TABLES = ["mirror_a", "mirror_b", "side", "large", "settled"];
 
 /** PostgreSQL's code. A TRUNCATE between two writers can bring it about. */
 const DEADLOCK = "40P01";
@@ -93,9 +93,10 @@ export class Traffic {
 
   #statement(): string {
     const random = this.#random;
+    // An array is chosen once; what stands after IN may be chosen again for each row.
     const some = (table: string, count: number) =>
-      `id IN (SELECT id FROM ${table} ORDER BY md5(id || '${random.below(1e6)}')
-        LIMIT ${count} FOR UPDATE SKIP LOCKED)`;
+      `id = ANY (ARRAY (SELECT id FROM ${table} ORDER BY md5(id || '${random.below(1e6)}')
+        LIMIT ${count} FOR UPDATE SKIP LOCKED))`;
     const n = this.#number++;
     switch (random.below(12)) {
       case 0:

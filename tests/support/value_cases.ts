@@ -363,6 +363,14 @@ export const AS_TEXT: Case[] = [
     becomes: "TIMESTAMP WITH TIME ZONE[]",
   },
   {
+    name: "jsons",
+    type: "jsonb[]",
+    values: [`ARRAY['{"a": [1, null]}'::jsonb, '"text"', 'null', NULL]`],
+    postgres: "to_json($::text[])::text",
+    duckdb: "to_json(list_transform($, lambda x: x::VARCHAR))::VARCHAR",
+    becomes: "JSON[]",
+  },
+  {
     name: "blobs",
     type: "bytea[]",
     values: [`'{"\\\\x00ff","\\\\x"}'`],

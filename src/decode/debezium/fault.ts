@@ -61,6 +61,23 @@ export function badValue(
   });
 }
 
+/** A value that a changed key's new row leaves out, when its old row did not come right before. */
+export function lostUnchanged(
+  { topic, partition, offset }: KafkaRecord,
+  table: Table,
+  { name }: Column,
+  key: string,
+): Fault {
+  return new Fault("bad-value", {
+    what:
+      `column ${JSON.stringify(name)} of ${tableName(table)} was left out as unchanged when the ` +
+      `row's key changed to ${key} (offset ${offset} of ${topic}, partition ${partition}), and the ` +
+      "row of the old key is not right before it",
+    allowed: "a key that changes by a topic of one partition; or REPLICA IDENTITY FULL",
+    todo: TODO,
+  });
+}
+
 const decoder = new TextDecoder();
 
 /** A piece of a record's text for a message, cut to a sensible length. */

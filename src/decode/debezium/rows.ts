@@ -9,6 +9,9 @@
  * | d | the record's key | `before` if it is a row, else NULL |
  * | t | NULL | NULL |
  *
+ * The `c` of a changed key may leave values out too, which its `d` then leads to: so the two are
+ * written together, and a `c` by itself that lacks a value is a fault.
+ *
  * Whether `before` is a row depends on the replica identity; see before.ts.
  */
 import type { Batch, Op } from "../../batch/batch.ts";
@@ -24,7 +27,7 @@ import {
 } from "../decoder.ts";
 import { BadValue } from "../value_error.ts";
 import type { DebeziumOptions } from "./column_reader.ts";
-import { BadForm, badForm, badRecord, badValue, excerpt } from "./fault.ts";
+import { BadForm, badForm, badRecord, badValue, excerpt, lostUnchanged } from "./fault.ts";
 import type { DebeziumHead } from "./head.ts";
 import { Malformed } from "./json.ts";
 import { Columns } from "./columns.ts";
@@ -51,13 +54,19 @@ export class TableRows implements DebeziumRows {
   decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined {
     const own = head as DebeziumHead;
     if (own.op === "t") return this.#truncate(own, batch, seq);
-    const direct = this.#direct(record, own, batch, seq);
+    const isNewKey = own.keyChange === "new";
+    const direct = isNewKey ? null : this.#direct(record, own, batch, seq);
     if (direct !== null) return direct;
     const plan = this.#plan;
     try {
-      plan.make(record, own, own.op === "u", null, null);
+      plan.make(record, own, own.op === "u" || isNewKey, null, null);
     } catch (error) {
       return this.#fault(error, record, own, plan.column);
+    }
+    if (isNewKey && plan.hasUnchanged) {
+      const column = this.layout.table.columns[plan.from.indexOf(From.unchanged)];
+      const fault = lostUnchanged(record, this.layout.table, column, this.#keyText(record, own));
+      return { kind: "fault", fault };
     }
     if (!this.#makeRoom(batch, 1, plan.bytes)) return FULL;
     const mark = batch.mark;

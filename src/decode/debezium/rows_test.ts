@@ -175,6 +175,18 @@ Deno.test("rows: a changed key is two rows, and stands alone where it leaves val
   assert.deepEqual((await full.landed())[2], ["c", "2", "one", "1", "0102"]);
 });
 
+Deno.test("rows: a changed key's new row by itself lacks nothing, or is a fault", async () => {
+  const table = new Table1("default");
+  const partial = event({ op: "c" }, null, { ...ROW, id: "2", v: PLACEHOLDER }, NEW);
+  for (let i = 0; i < 2; i++) { // the second of a form may take a shorter way
+    assert.equal(table.put(event({ op: "c" }, null, { ...ROW, id: "3" }, NEW)), undefined);
+    const { kind, text } = faultOf(table.put(partial));
+    assert.equal(kind, "bad-value");
+    assert.match(text, /"v" of public\.t was left out .* id="2"/);
+  }
+  assert.deepEqual(await table.landed(), Array(2).fill(["c", "3", "one", "1", "0102"]));
+});
+
 Deno.test("rows: of a changed key that can't be decoded nothing is written", () => {
   const table = new Table1("full");
   const old = event({ op: "d" }, ROW, null, OLD);

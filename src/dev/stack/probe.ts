@@ -56,6 +56,7 @@ async function readAll(connection: Deno.Conn): Promise<string> {
 export async function brokerReady(port: number, signal: AbortSignal): Promise<void> {
   mendRequestQueue();
   await poll(signal, () => accepts(port));
+  mendRequestQueue(); // or it warns of itself
   const kafka = new Kafka({
     clientId: "sluice-stack",
     brokers: [`127.0.0.1:${port}`],

@@ -1,5 +1,6 @@
 /** The warehouse as a sink: see sink.ts for the contract, tables.ts for what is kept. */
 import assert from "node:assert/strict";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { Batch } from "../../batch/batch.ts";
@@ -14,6 +15,7 @@ import { Folder } from "./fold.ts";
 import { insertLetters } from "./letters.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
+import { Retention } from "./retention.ts";
 import { createTables, dropTables } from "./tables.ts";
 
 /**
@@ -27,7 +29,27 @@ const WAL_BYTES_MAX = 128 * 1024 * 1024;
 /** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
+/** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
+const ROOM_BYTES_MIN = 16 * 1024 * 1024;
+
+/** A piece of a change log is looked through for what is too old at most so often… */
+const RETENTION_MS_MIN = 1000;
+/** …and a pass over all of them begins at most so often. */
+const RETENTION_PASS_MS_MIN = 60_000;
+
+/** A column's pieces of memory that wait for a checkpoint, in bytes: open.ts's block. */
+const PIECE_BYTES = 65_536;
+
 const log = logger("warehouse");
+
+/** What the warehouse needs of the settings and the budget. */
+export interface WarehouseOptions {
+  dataDir: string;
+  /** DuckDB's share of the memory. */
+  memoryBytes: number;
+  /** How old a change in the log may become; null, the default: as old as it gets. */
+  retentionMs?: number | null;
+}
 
 /** See the top of this file. */
 export class Warehouse implements Sink {
@@ -39,7 +61,14 @@ export class Warehouse implements Sink {
   readonly #folder: Folder;
   /** The greatest `_seq` that is committed. */
   #seq = 0;
+  /** A transaction was aborted, maybe in its commit: what the file holds must be read again. */
+  #isUnsure = false;
   #checkpointAtMs = 0;
+  /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
+  readonly #written = new Set<TableLayout>();
+  #writtenColumns = 0;
+  #retention: Retention | undefined;
+  #retentionDueMs = 0;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
   /** A snapshot was announced and not committed. */
@@ -50,21 +79,28 @@ export class Warehouse implements Sink {
     private readonly connection: DuckDBConnection,
     /** For questions beside a transaction of the first. */
     private readonly watcher: DuckDBConnection,
-    dataDir: string,
+    private readonly options: WarehouseOptions,
   ) {
-    this.#walFile = join(dataDir, `${FILE_NAME}.wal`);
+    this.#walFile = join(options.dataDir, `${FILE_NAME}.wal`);
+    if (options.retentionMs != null) {
+      this.#retention = new Retention(
+        options.retentionMs,
+        (sql) => this.#rows(sql),
+        (sql) => this.#run(sql),
+      );
+    }
     this.#log = new ChangeLog(connection, (sql) => this.#run(sql));
     this.#folder = new Folder(connection, (sql) => this.#run(sql));
   }
 
-  /** Opens the file in `dataDir`, with `memoryBytes` for DuckDB. */
-  static async open(options: { dataDir: string; memoryBytes: number }): Promise<Warehouse> {
+  /** Opens the file in `dataDir`. */
+  static async open(options: WarehouseOptions): Promise<Warehouse> {
     const instance = await openWarehouse(options);
     const warehouse = new Warehouse(
       instance,
       await instance.connect(),
       await instance.connect(),
-      options.dataDir,
+      options,
     );
     try {
       const { tables } = await warehouse.state();
@@ -88,6 +124,8 @@ export class Warehouse implements Sink {
     this.#seq = position === undefined ? 0 : Number(position[1]);
     const last: Position | null = position === undefined ? null : JSON.parse(position[0] as string);
     this.#folder.mayRepeat = last?.kind === "kafka";
+    if (this.#isUnsure) await this.#folder.load(this.#layouts);
+    this.#isUnsure = false;
     return {
       position: isWhole ? last : null,
       seq: this.#seq,
@@ -161,6 +199,9 @@ export class Warehouse implements Sink {
       try {
         await this.#log.write(batch, segment, () => this.#folder.current(segment.layout));
         await this.#folder.wrote(batch, segment, this.#isSnapshot);
+        if (this.#written.has(segment.layout)) continue;
+        this.#written.add(segment.layout);
+        this.#writtenColumns += segment.layout.columns.length;
       } catch (error) {
         throw error instanceof Fault ? error : this.#fault(error);
       }
@@ -199,6 +240,7 @@ export class Warehouse implements Sink {
     this.#inTransaction = this.#isSnapshot = false;
     this.#layouts = this.#published;
     this.#folder.abort();
+    this.#isUnsure = true;
     await this.connection.run("ROLLBACK").catch((error) => {
       // A commit that failed has rolled back already; anything else makes the next begin fail.
       log.debug("rollback: {error}", { error: String(error) });
@@ -208,18 +250,33 @@ export class Warehouse implements Sink {
   async maintain(idle: boolean): Promise<void> {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
+    await this.#retain();
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
-    if (bytes < (idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH)) return;
+    // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
+    const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
+    const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
+    if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
     this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
+      this.#written.clear();
+      this.#writtenColumns = 0;
     } catch (error) {
       // A reader in mid-statement can stand in its way: it is tried again after the next commit.
       if (/FATAL Error|has been invalidated/.test(String(error))) throw fatal(String(error));
       if (isDiskFull(String(error))) throw diskFull(String(error));
       log.debug("checkpoint put off: {error}", { error: String(error) });
     }
+  }
+
+  /**
+   * Whether the disk has room for a checkpoint. One that meets a full disk makes DuckDB close its
+   * file for good; a commit that does is only rolled back, and waited for.
+   */
+  async #hasRoom(walBytes: number): Promise<boolean> {
+    const { bavail, bsize } = await statfs(this.options.dataDir);
+    return bavail * bsize > 2 * walBytes + ROOM_BYTES_MIN;
   }
 
   /** Folds one table's tail, if one is due. */
@@ -231,6 +288,15 @@ export class Warehouse implements Sink {
     await this.#folder.beforeCommit();
     await this.#commit();
     this.#folder.commit();
+  }
+
+  /** Cuts a piece off the change logs' past, if there is a limit to it. */
+  async #retain(): Promise<void> {
+    const nowMs = Date.now();
+    if (this.#retention === undefined || nowMs < this.#retentionDueMs) return;
+    const logs = () => this.#folder.folded();
+    const goesOn = await this.#retention.piece(nowMs, logs);
+    this.#retentionDueMs = nowMs + (goesOn ? RETENTION_MS_MIN : RETENTION_PASS_MS_MIN);
   }
 
   async memoryBytes(): Promise<number> {

@@ -121,6 +121,11 @@ export class Folder {
     return due;
   }
 
+  /** Every table, and up to which `_seq` of its change log the base has it all. */
+  folded(): { table: Table; untilSeq: number }[] {
+    return [...this.#tails].map(([{ table }, { foldedSeq }]) => ({ table, untilSeq: foldedSeq }));
+  }
+
   /** Folds all of a tail, up to `seq`. */
   async fold(layout: TableLayout, seq: number): Promise<void> {
     await this.#fold(layout, this.#touch(layout), seq);

@@ -4,7 +4,13 @@
  */
 import type { Segment } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
-import { type Column, duckdbType, identifier, type Table } from "../../catalog/catalog.ts";
+import {
+  type Column,
+  type ColumnType,
+  duckdbType,
+  identifier,
+  type Table,
+} from "../../catalog/catalog.ts";
 import { columnList, LOG_COLUMNS, logTable } from "./tables.ts";
 
 /** The statement that makes the delta. */
@@ -84,14 +90,24 @@ function cast(table: Table, index: number, expression: string): string {
   const { type } = table.columns[index];
   if (type.kind !== "array") return expression;
   const json = `CAST(${expression} AS JSON)`;
-  if (type.of.kind !== "bytea") return `CAST(${json} AS ${duckdbType(type)})`;
-  return `list_transform(CAST(${json} AS VARCHAR[]), lambda x: unhex(x))`;
+  const element = ELEMENTS[type.of.kind];
+  if (element === undefined) return `CAST(${json} AS ${duckdbType(type)})`;
+  return `list_transform(CAST(${json} AS VARCHAR[]), lambda x: ${element.value})`;
 }
+
+/** Elements that are not what DuckDB's cast makes of a JSON string: a value of a text `x`, and the
+ * text of a value. */
+const ELEMENTS: Partial<Record<ColumnType["kind"], { value: string; stored: string }>> = {
+  bytea: { value: "unhex(x)", stored: "hex(x)" },
+  json: { value: "CAST(x AS JSON)", stored: "CAST(x AS VARCHAR)" },
+};
 
 /** The reverse of {@linkcode value}: a stored value as the delta holds it. */
 function stored({ type }: Column, expression: string): string {
   if (type.kind !== "array") return expression;
-  const isBytes = type.of.kind === "bytea";
-  const list = isBytes ? `list_transform(${expression}, lambda x: hex(x))` : expression;
+  const element = ELEMENTS[type.of.kind];
+  const list = element === undefined
+    ? expression
+    : `list_transform(${expression}, lambda x: ${element.stored})`;
   return `CAST(to_json(${list}) AS VARCHAR)`;
 }

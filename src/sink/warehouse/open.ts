@@ -43,6 +43,8 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
     instance = await DuckDBInstance.create(file, {
       memory_limit: `${Math.floor(options.memoryBytes / 1024 / 1024)}MB`,
       temp_directory: spill,
+      // Freed memory goes back to the system in time for a small budget (default 128 MB).
+      allocator_flush_threshold: `${Math.min(128, Math.floor(options.memoryBytes / 2 ** 23))}MB`,
       // The newest form of the file: what it takes to compress it is a fifth less than for the
       // oldest, which is DuckDB's default. It is set when the file is made.
       storage_compatibility_version: "v1.5.0",

@@ -4,7 +4,7 @@ import { Fault } from "../../errors.ts";
 import { ASKING_RETRIES, Client } from "./client.ts";
 import { toFault } from "./fault.ts";
 import type { Cluster, ClusterOptions, Feeds, StartOffsets, TopicOffsets } from "./feed.ts";
-import { checkGroup, describeCluster, topicOffsets } from "./offsets.ts";
+import { checkGroup, describeCluster, topicOffsets, topicOffsetsSince } from "./offsets.ts";
 import { Reader } from "./reader.ts";
 import { confirmStart } from "./start.ts";
 
@@ -32,6 +32,13 @@ class KafkaCluster implements Cluster {
 
   offsets(topics: readonly string[]): Promise<TopicOffsets[]> {
     return this.#ask("reading the topics' offsets", (cluster) => topicOffsets(cluster, topics));
+  }
+
+  offsetsSince(topics: readonly string[], ms: number): Promise<Map<string, number[]>> {
+    return this.#ask(
+      "looking for offsets by time",
+      (cluster) => topicOffsetsSince(cluster, topics, ms),
+    );
   }
 
   async read(start: StartOffsets): Promise<Feeds> {

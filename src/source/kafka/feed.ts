@@ -73,6 +73,9 @@ export interface Cluster {
   topics(): Promise<string[]>;
   /** Offsets of these topics; a topic that is missing is left out. */
   offsets(topics: readonly string[]): Promise<TopicOffsets[]>;
+  /** Offset of the first record that is not older than `ms` since 1970, by topic and partition; the
+   * end where there is none. A topic that is missing is left out. */
+  offsetsSince(topics: readonly string[], ms: number): Promise<Map<string, number[]>>;
   /** Begins to join the group and to read. Every partition of these topics must have a start.
    * Throws a `position-lost` fault for a start that the brokers can't go on from. */
   read(start: StartOffsets): Promise<Feeds>;

@@ -2,13 +2,17 @@
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import type { KafkaPosition } from "../position.ts";
-import type { TopicOffsets } from "./feed.ts";
+import type { Cluster, TopicOffsets } from "./feed.ts";
+import { ASK_AGAIN_MS, noTopics } from "./start.ts";
 import type { TopicNames } from "./topics.ts";
 
 const log = logger("source");
 
 const RESNAPSHOT = "Fill the warehouse again: `deno task serve --resnapshot`, which reads the " +
   "topics from their beginning; what they no longer hold needs a new snapshot of the connector's.";
+
+/** What lacks is asked for so often. */
+const ASKED_MAX = 5;
 
 /** Throws when it is another cluster. */
 export function assertCluster(position: KafkaPosition, id: string): void {
@@ -21,9 +25,41 @@ export function assertCluster(position: KafkaPosition, id: string): void {
   });
 }
 
-/** Throws when what comes after the position is not there any more. */
-export function assertHeld(position: KafkaPosition, offsets: readonly TopicOffsets[]): void {
+/**
+ * Resolves to what the topics that are read have. Throws a `position-lost` fault when what comes
+ * after the position is not there any more, and still is not a few seconds later: a broker that has
+ * just started knows no topics, or not all, for a moment, and the fault costs a snapshot.
+ */
+export async function heldOffsets(
+  cluster: Pick<Cluster, "offsets" | "topics">,
+  position: KafkaPosition,
+  names: TopicNames,
+): Promise<TopicOffsets[]> {
+  for (let asked = 1;; asked++) {
+    const topics = await cluster.topics();
+    const offsets = await cluster.offsets(topics.filter((topic) => names.isRead(topic)));
+    try {
+      assertHeld(position, offsets, names);
+      return offsets;
+    } catch (error) {
+      if (topics.length === 0) throw noTopics();
+      if (asked === ASKED_MAX) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}
+
+/** Throws when what comes after the position is not there any more, of the topics that are read. */
+export function assertHeld(
+  position: KafkaPosition,
+  offsets: readonly TopicOffsets[],
+  names: TopicNames,
+): void {
   for (const [topic, partitions] of Object.entries(position.topics)) {
+    if (!names.isRead(topic)) {
+      log.info("{topic} is not read: SLUICE_TABLES does not match it any more", { topic });
+      continue;
+    }
     const held = offsets.find((each) => each.topic === topic)?.partitions;
     for (const [partition, { next }] of partitions.entries()) {
       const has = held?.[partition];

@@ -11,8 +11,9 @@ import { connect, toFault, whereOf } from "../postgres/connect.ts";
 import type { ChangeStream, Filling, Source, SourceHealth } from "../source.ts";
 import { connectCluster } from "./cluster.ts";
 import type { Cluster, ClusterOptions } from "./feed.ts";
-import { assertCluster, assertHeld, assertOrdered, warnOfGaps } from "./held.ts";
+import { assertCluster, assertOrdered, heldOffsets, warnOfGaps } from "./held.ts";
 import { Order } from "./order.ts";
+import { beginning } from "./start.ts";
 import { KafkaStream } from "./stream.ts";
 import { TopicNames } from "./topics.ts";
 
@@ -64,10 +65,8 @@ export class KafkaSource implements Source {
     const cluster = this.#connect();
     try {
       assertCluster(position, await cluster.id());
-      const topics = (await cluster.topics()).filter((topic) => this.#names.isRead(topic));
-      const offsets = await cluster.offsets(topics);
+      const offsets = await heldOffsets(cluster, position, this.#names);
       assertOrdered(offsets, this.#names);
-      assertHeld(position, offsets);
       warnOfGaps(position, offsets);
       if (this.options.databaseUrl !== undefined) await this.#readCatalog();
       const { snapshot } = position;
@@ -121,23 +120,12 @@ export class KafkaSource implements Source {
     return cluster;
   }
 
-  /** At the topics' first offsets; or, after a snapshot that began again, where that begins. */
+  /** See start.ts. */
   async #beginning(last: Position | null): Promise<KafkaPosition> {
-    const { prefix } = this.options;
     const cluster = this.#connect();
     try {
       const clusterId = await cluster.id();
-      const topics: Record<string, { next: number; lsn: number }[]> = {};
-      const isSame = last?.kind === "kafka" && last.clusterId === clusterId &&
-        last.prefix === prefix;
-      if (isSame && last.snapshot.again !== null) {
-        for (const [topic, partitions] of Object.entries(last.topics)) {
-          const from = last.snapshot.again.offsets[topic] ?? [];
-          topics[topic] = partitions.map(({ next }, i) => ({ next: from[i] ?? next, lsn: 0 }));
-        }
-      }
-      const snapshot = { phase: "waiting", lsn: 0, again: null } as const;
-      return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: 0 };
+      return await beginning(cluster, { clusterId, names: this.#names }, last);
     } finally {
       this.#clusters.delete(cluster);
       await cluster.close();

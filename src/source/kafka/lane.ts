@@ -2,6 +2,7 @@
  * One partition of a table's topic: its next record, read as far as its order needs, and whether
  * that record was applied before.
  */
+import { tableName } from "../../catalog/catalog.ts";
 import type { ChangeHead, DebeziumCodec, KafkaRecord } from "../../decode/decoder.ts";
 import type { Fault } from "../../errors.ts";
 import type { Lsn, PartitionPosition } from "../position.ts";
@@ -24,6 +25,11 @@ export class Lane {
   original: Original = 0;
   /** The greatest LSN of any change seen: one that is greater was never seen before. */
   lsnMax: Lsn;
+  /** Its topic has no other partition. */
+  isAlone = true;
+  /** The head record waits for its transaction to be opened: how many had been (see
+   * `Transactions.opened`) when that was found. Until one more is, it need not be looked at. */
+  waitsSince = -1;
   /** A change with a greater LSN, if it was seen, is in the memory of recent changes. */
   #lsnKnown: Lsn;
   /** `lsnMax` when the younger generation of that memory began. */
@@ -37,10 +43,25 @@ export class Lane {
     from: PartitionPosition | undefined,
     private readonly codec: DebeziumCodec,
     private readonly recent: RecentChanges,
+    /** It is read from its beginning, and the transactions only from later on. */
+    readonly isLate: boolean,
   ) {
     this.head = codec.head();
     this.lsnMax = this.#lsnKnown = this.#lsnAtTurn = from?.lsn ?? 0;
   }
+
+  /** The head record's table, as `schema.table`. */
+  get table(): string {
+    const { schema, table } = this.head;
+    if (schema !== this.#schema || table !== this.#name) {
+      [this.#schema, this.#name] = [schema, table];
+      this.#table = tableName({ schema, name: table });
+    }
+    return this.#table;
+  }
+  #schema = "";
+  #name = "";
+  #table = "";
 
   /** How far it was taken. */
   get position(): PartitionPosition {
@@ -65,7 +86,7 @@ export class Lane {
   #originalOf(record: KafkaRecord): Original {
     const { op, lsn } = this.head;
     if (op === null || op === "m" || lsn === 0) return 0;
-    this.hash.of(tableSalt(this.head.schema, this.head.table), record.key);
+    this.hash.of(this.#saltOf(this.table), record.key);
     if (lsn > this.lsnMax) return 0;
     const found = this.recent.find(lsn, op, this.hash);
     if (found !== 0) return found;
@@ -74,6 +95,13 @@ export class Lane {
     if (lsn > this.#lsnKnown || op === "r") return 0;
     return this.#recalled.get(record.offset) ?? "unknown";
   }
+
+  #saltOf(table: string): number {
+    if (table !== this.#saltedFor) [this.#saltedFor, this.#salt] = [table, tableSalt(table)];
+    return this.#salt;
+  }
+  #saltedFor = "";
+  #salt = 0;
 
   /** Remembers that the head record was applied as number `seq`. */
   remember(seq: number): void {
@@ -104,13 +132,11 @@ export class Lane {
   }
 }
 
-const salts = new Map<string, Map<string, number>>();
+const salts = new Map<string, number>();
 
 /** A number of each table's. */
-function tableSalt(schema: string, table: string): number {
-  let tables = salts.get(schema);
-  if (tables === undefined) salts.set(schema, tables = new Map());
-  let salt = tables.get(table);
-  if (salt === undefined) tables.set(table, salt = salts.size * 1_000_003 + tables.size * 7919);
+function tableSalt(table: string): number {
+  let salt = salts.get(table);
+  if (salt === undefined) salts.set(table, salt = (salts.size + 1) * 7919);
   return salt;
 }

@@ -18,6 +18,8 @@ export interface MarksOptions {
   readonly lsnAtStart: Lsn;
   /** Whether a table's changes come to us. */
   isOurs(table: string): boolean;
+  /** Whether a table's topic has records that were not fetched. */
+  isOnItsWay(table: string): boolean;
   /** A mark was taken. `lsn`: up to where the source's log is known by it. */
   taken(lsn: Lsn): void;
 }
@@ -26,25 +28,33 @@ export interface MarksOptions {
 export class Marks {
   /** The topic's one partition; undefined while there is none. */
   feed: PartitionFeed | undefined;
+  /** When the first mark after the position was sent, ms since 1970. */
+  #firstAtMs: number | undefined;
   /** Ids of which the sink has said whether they were applied before. */
   #asked: ReadonlySet<string> = new Set();
 
   constructor(private readonly options: MarksOptions) {}
 
   /** Takes marks until a transaction has ended that lacks rows. `nextSeq`: the number of the next
-   * row; `committedSeq`: all below it is of whole transactions. */
+   * row; `committedSeq`: all below it is of whole transactions. `holdsRows`: of which some are not
+   * visible yet. A transaction whose END is not here is not begun then: those would become visible
+   * only with it, and the connector may have died amid it. */
   read(
     nextSeq: number,
     committedSeq: number,
+    holdsRows: boolean,
   ): Stop | { fault: Fault; record: KafkaRecord } | undefined {
     const { transactions, isOurs, taken } = this.options;
     const { feed } = this;
+    this.#firstAtMs ??= feed?.head?.timestampMs;
     while (feed?.head !== undefined) {
       const mark = this.#scan(feed.head);
       if (mark instanceof Fault) return { fault: mark, record: feed.head };
       if (mark !== null) {
         if (this.#mayBeOld(mark)) return this.#ask(feed, committedSeq);
-        if (!transactions.wants(mark, isOurs) && !this.#beginsAgain(feed)) return undefined;
+        if (!transactions.wants(mark, isOurs) && this.#readTo <= feed.next) return undefined;
+        this.isWaiting = holdsRows && !transactions.isOpen && this.#isEndless(mark, feed);
+        if (this.isWaiting) return undefined;
         transactions.mark(mark, nextSeq, feed.head.timestampMs);
       }
       feed.take();
@@ -53,25 +63,47 @@ export class Marks {
     return undefined;
   }
 
+  /** A transaction is not begun for the sake of rows that are not visible yet. */
+  isWaiting = false;
+
+  /** Whether the transaction that begins with the head mark has no END yet. */
+  #isEndless({ id, status }: TransactionMark, feed: PartitionFeed): boolean {
+    if (status === "END") return false;
+    const next = feed.peek(1);
+    const mark = next === undefined ? null : this.#scan(next);
+    return mark === null || mark instanceof Fault || mark.status !== "END" || mark.id !== id;
+  }
+
+  /** Whether a change belongs to a transaction whose marks were passed before we started. Those of
+   * its topic were not if SLUICE_TABLES matches it since lately. `atMs`: when it was sent. */
+  arePast(lsn: Lsn, atMs: number): boolean {
+    if (lsn > this.options.lsnAtStart || this.feed === undefined) return false;
+    if (this.#firstAtMs !== undefined) return atMs <= this.#firstAtMs;
+    return this.feed.next >= this.feed.end;
+  }
+
   /** Null: a tombstone. */
   #scan(record: KafkaRecord): TransactionMark | Fault | null {
     return record.value === null ? null : this.options.codec.scanTransaction(record);
   }
 
-  /** Whether a transaction that lacks rows begins again among the marks that were read ahead: then
-   * the rows of the attempt before will not come, and all marks up to there are to be taken. */
-  #beginsAgain(feed: PartitionFeed): boolean {
-    if (this.#readTo > feed.next) return true;
-    const { transactions, isOurs } = this.options;
+  /** When nothing else gets further: whether a transaction that lacks rows begins again among the
+   * marks that were read ahead. Then the rows of the attempt before will not come, and all marks up
+   * to there are to be taken. */
+  beginsAgain(): boolean {
+    const { feed, options: { transactions, isOurs, isOnItsWay } } = this;
+    if (feed === undefined) return false;
+    const lacking = [...transactions.lacking(isOurs)];
+    if (lacking.length === 0 || lacking.some(({ table }) => isOnItsWay(table))) return false;
     this.#lookAhead(feed);
-    for (const id of transactions.lacking(isOurs)) {
+    for (const { id } of lacking) {
       const at = this.#lastBegins.get(id) ?? 0;
       if (at > feed.next) this.#readTo = at;
     }
     return this.#readTo > feed.next;
   }
 
-  /** Notes which transactions begin in what was read ahead, each mark once. */
+  /** Notes which transactions begin in what was read ahead, each mark once; and asks for more. */
   #lookAhead(feed: PartitionFeed): void {
     if (this.#lastBegins.size > BEGINS_MAX) {
       for (const [id, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(id);

@@ -26,27 +26,9 @@ export async function topicOffsets(
   cluster: Cluster,
   topics: readonly string[],
 ): Promise<TopicOffsets[]> {
-  const all = new Set((await describeCluster(cluster)).topics);
-  const there = topics.filter((topic) => all.has(topic));
-  for (const topic of topics) {
-    if (!all.has(topic)) await assertMissing(cluster, topic);
-  }
-  if (there.length === 0) return [];
-  await cluster.addMultipleTargetTopics(there);
-  const asked = there.map((topic) => ({
-    topic,
-    partitions: cluster.findTopicPartitionMetadata(topic)
-      .map(({ partitionId }) => ({ partition: partitionId })),
-  }));
-  const offsets = async (fromBeginning: boolean) => {
-    const given = await cluster.fetchTopicsOffset(asked.map((one) => ({ ...one, fromBeginning })));
-    return new Map(given.map(({ topic, partitions }) => [
-      topic,
-      new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)])),
-    ]));
-  };
-  const first = await offsets(true);
-  const end = await offsets(false);
+  const asked = await partitionsOf(cluster, topics);
+  const first = await fetchOffsets(cluster, asked, { fromBeginning: true });
+  const end = await fetchOffsets(cluster, asked, { fromBeginning: false });
   return asked.map(({ topic, partitions }) => ({
     topic,
     partitions: partitions.map((_, partition) => ({
@@ -54,6 +36,61 @@ export async function topicOffsets(
       end: offsetOf(end, topic, partition),
     })),
   }));
+}
+
+/** As `Cluster.offsetsSince` says. */
+export async function topicOffsetsSince(
+  cluster: Cluster,
+  topics: readonly string[],
+  ms: number,
+): Promise<Map<string, number[]>> {
+  const asked = await partitionsOf(cluster, topics);
+  // The end first: what comes meanwhile is no record that was missed.
+  const end = await fetchOffsets(cluster, asked, { fromBeginning: false });
+  const since = await fetchOffsets(cluster, asked, { fromTimestamp: ms });
+  return new Map(asked.map(({ topic, partitions }) => [
+    topic,
+    partitions.map((_, partition) => {
+      const found = offsetOf(since, topic, partition); // −1: none is so young
+      return found < 0 ? offsetOf(end, topic, partition) : found;
+    }),
+  ]));
+}
+
+type Asked = { readonly topic: string; readonly partitions: { partition: number }[] };
+
+/** All partitions of those of `topics` that exist. */
+async function partitionsOf(cluster: Cluster, topics: readonly string[]): Promise<Asked[]> {
+  const all = new Set((await describeCluster(cluster)).topics);
+  const there = topics.filter((topic) => all.has(topic));
+  for (const topic of topics) {
+    if (!all.has(topic)) await assertMissing(cluster, topic);
+  }
+  if (there.length === 0) return [];
+  await cluster.addMultipleTargetTopics(there);
+  return there.map((topic) => ({
+    topic,
+    partitions: cluster.findTopicPartitionMetadata(topic)
+      .map(({ partitionId }) => ({ partition: partitionId })),
+  }));
+}
+
+async function fetchOffsets(
+  cluster: Cluster,
+  asked: readonly Asked[],
+  which: { fromBeginning: boolean } | { fromTimestamp: number },
+): Promise<Map<string, Map<number, number>>> {
+  if (asked.length === 0) return new Map();
+  // Asking by time is not in kafkajs's types.
+  const question = asked.map((one) => ({
+    ...one,
+    ...which,
+  })) as ({ fromBeginning: boolean } & Asked)[];
+  const given = await cluster.fetchTopicsOffset(question);
+  return new Map(given.map(({ topic, partitions }) => [
+    topic,
+    new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)])),
+  ]));
 }
 
 /** A topic that we may not see is not listed either: taken for gone, it would cost a snapshot. */

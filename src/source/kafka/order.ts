@@ -12,7 +12,6 @@
  */
 import type { Batch } from "../../batch/batch.ts";
 import type { TableLayout } from "../../batch/column.ts";
-import { tableName } from "../../catalog/catalog.ts";
 import {
   type ChangeHead,
   COMMIT,
@@ -60,7 +59,7 @@ export interface OrderOptions {
 /** See the top of this file. */
 export class Order {
   readonly snapshot: SnapshotWatch;
-  readonly #transactions = new Transactions();
+  readonly #transactions: Transactions;
   readonly #recent: RecentChanges;
   readonly #targets: Targets;
   #lanes: Lane[] = [];
@@ -75,10 +74,14 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** A change names its transaction, and there is no transaction topic: it is to be looked for. */
-  wantsMarks = false;
+  /** A change names its transaction, and there is no transaction topic. */
+  #wantsMarks = false;
   /** It was looked for, and is not there. */
   #isWithoutMarks = false;
+  /** Tables that an END names, and whose topics were not there when topics were looked for last. */
+  readonly #newTables = new Set<string>();
+  /** Those that were looked for since, and still are not: their rows come by no topic of theirs. */
+  readonly #absent = new Set<string>();
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Changes that came again and were passed over. */
@@ -93,17 +96,19 @@ export class Order {
     this.#lsn = position.lsn;
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
-    const isOurs = (table: string) => this.#isOurs(table);
-    const transactions = this.#transactions;
+    const isOurs = this.#isOurs;
+    const transactions = this.#transactions = new Transactions(position.lsn);
     this.#marks = new Marks({
       codec,
       transactions,
       lsnAtStart: position.lsn,
       isOurs,
+      isOnItsWay: (table) => this.#isOnItsWay(table),
       taken: (lsn) => {
         this.#lsn = Math.max(this.#lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
+        this.#patience.moved();
       },
     });
     this.#attempts = new Attempts(transactions, codec, isOurs);
@@ -140,12 +145,18 @@ export class Order {
       );
       if (lane === undefined) {
         const from = position.topics[feed.topic]?.[feed.partition];
-        return new Lane(feed, from, codec, this.#recent);
+        const isLate = from === undefined && position.topics[names.transactions] !== undefined;
+        return new Lane(feed, from, codec, this.#recent, isLate);
       }
       lane.feed = feed;
       return lane;
     });
-    if (this.#marks.feed !== undefined) this.wantsMarks = false;
+    for (const lane of this.#lanes) {
+      const { topic } = lane.feed;
+      lane.isAlone = this.#lanes.filter(({ feed }) => feed.topic === topic).length === 1;
+    }
+    if (this.#marks.feed !== undefined) this.#wantsMarks = false;
+    this.#newTables.clear();
     this.#isStuck = false;
   }
 
@@ -154,10 +165,27 @@ export class Order {
     this.#isStuck = false;
   }
 
-  /** The transaction topic was looked for, and is not there: changes are taken without it. */
-  goWithoutMarks(): void {
-    this.#isWithoutMarks = true;
-    this.wantsMarks = this.#isStuck = false;
+  /** Topics that are to be looked for at once: what waits for their records goes on when they are
+   * bound, or known not to be there. */
+  get sought(): string[] {
+    const { names } = this.options;
+    const topics = [...this.#newTables].map((name) => names.topicOf(name));
+    return this.#wantsMarks ? [names.transactions, ...topics] : topics;
+  }
+
+  /** These topics were looked for, and are not there: changes are taken without them. */
+  goWithout(topics: readonly string[]): void {
+    const { names } = this.options;
+    if (topics.includes(names.transactions)) {
+      this.#isWithoutMarks = true;
+      this.#wantsMarks = false;
+    }
+    for (const name of this.#newTables) {
+      if (!topics.includes(names.topicOf(name))) continue;
+      this.#absent.add(name);
+      this.#newTables.delete(name);
+    }
+    this.#isStuck = false;
   }
 
   /** Whether `decode` may get further. */
@@ -165,9 +193,13 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. */
+  /** How far everything was taken, between transactions. Of topics that are not read (yet, or since
+   * SLUICE_TABLES leaves them out now) it is what it was. */
   get position(): KafkaPosition {
     const topics: Record<string, PartitionPosition[]> = {};
+    for (const [topic, each] of Object.entries(this.options.position.topics)) {
+      topics[topic] = [...each];
+    }
     const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
       (topics[topic] ??= [])[partition] = { next, lsn };
     };
@@ -206,8 +238,10 @@ export class Order {
    * now: it would keep others' records from coming. */
   letGo(): void {
     if (!this.#isStuck) return;
-    const [first] = this.#lanes.toSorted((a, b) => b.feed.bufferedBytes - a.feed.bufferedBytes);
-    first?.feed.letGo();
+    const feeds = this.#lanes.map(({ feed }) => feed);
+    if (this.#marks.feed !== undefined) feeds.push(this.#marks.feed);
+    const [first] = feeds.sort((a, b) => b.bufferedBytes - a.bufferedBytes);
+    first?.letGo();
   }
 
   /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
@@ -216,6 +250,7 @@ export class Order {
       this.#taken = 0;
       return END;
     }
+    if (this.#marks.isWaiting && batch.isEmpty) this.#isStuck = false;
     if (this.#isStuck) {
       const stop = this.#patience.isDue ? this.#patience.look() : END;
       this.#isStuck = stop === END; // an answer, or giving up, lets things move again
@@ -223,37 +258,38 @@ export class Order {
     }
     for (;;) {
       const before = this.#taken;
-      const stop = this.#readMarks() ?? this.#readLanes(batch);
+      const stop = this.#readMarks(!batch.isEmpty) ?? this.#readLanes(batch);
       if (stop !== undefined) return stop;
-      if (
-        this.#transactions.isOpen && this.#transactions.endIfWhole((each) => this.#isOurs(each))
-      ) {
+      if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#isOurs)) {
         if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
         this.#committedSeq = this.#nextSeq;
         return COMMIT;
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
-      if (this.#attempts.settle(this.#lanes)) continue;
+      if (this.#marks.beginsAgain() || this.#attempts.settle(this.#lanes)) continue;
+      const unread = this.#unread();
+      if (unread !== undefined) return unread;
       this.#isStuck = true;
       return this.#transactions.isOpen || batch.isEmpty ? END : COMMIT;
     }
   }
 
-  #readMarks(): Stop | undefined {
+  #readMarks(holdsRows: boolean): Stop | undefined {
     for (const feed of this.#others) {
       while (feed.head !== undefined) {
         this.snapshot.streaming();
         this.#take(feed);
       }
     }
-    const found = this.#marks.read(this.#nextSeq, this.#committedSeq);
+    const found = this.#marks.read(this.#nextSeq, this.#committedSeq, holdsRows);
     if (found === undefined || "kind" in found) return found;
     return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
   }
 
   #readLanes(batch: Batch): Stop | undefined {
     for (const lane of this.#lanes) {
+      if (lane.waitsSince === this.#transactions.opened) continue;
       while (this.#taken < RECORDS_MAX && lane.look()) {
         const stop = this.#step(lane, batch);
         if (stop === BLOCKED) break;
@@ -267,14 +303,11 @@ export class Order {
   #step(lane: Lane, batch: Batch): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
     const record = feed.head!;
-    if (lane.fault !== undefined) {
-      const table = this.options.names.tableOf(feed.topic);
-      return this.#fault(lane.fault, record, table, () => this.#pass(lane));
-    }
+    if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
     if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
-      this.wantsMarks = true;
+      this.#wantsMarks = true;
       return BLOCKED;
     }
     const id = this.#marks.feed === undefined ? null : head.transaction;
@@ -287,23 +320,32 @@ export class Order {
       this.duplicates++;
       return this.#pass(lane);
     }
-    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) return BLOCKED;
-    const name = tableName({ schema: head.schema, name: head.table });
+    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) {
+      if (!lane.isLate) lane.waitsSince = this.#transactions.opened;
+      if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
+      this.#transactions.wasDone(id);
+    }
+    // What is in no transaction must not be in the way of a whole one: should it be a fault, that one
+    // is applied before.
+    if (id === null && this.#transactions.areWhole(this.#isOurs)) return BLOCKED;
+    const name = lane.table;
+    const pass = (): undefined => {
+      if (transaction !== undefined) this.#count(transaction, lane, true);
+      return this.#pass(lane);
+    };
     const target = this.#targets.get(name);
     if (target === undefined) {
       if (!this.#targets.isLeftOut(name) && head.op !== "t") {
         const met = this.#targets.meet(name, record, head);
-        if (met instanceof Fault) return this.#fault(met, record, name, () => this.#pass(lane));
+        if (met instanceof Fault) return this.#fault(met, record, name, pass);
         if (met !== undefined) return met;
       }
-      // A table that is left out, or a TRUNCATE of one that never was.
-      if (transaction !== undefined) this.#count(transaction, lane, true);
-      return this.#pass(lane);
+      return pass(); // a table that is left out, or a TRUNCATE of one that never was
     }
     this.#commitTimeMs = head.commitTimeMs;
     const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
     if (isChange) batch.beginTransaction(head.commitTimeMs);
-    const stop = this.#write(lane, record, target, batch, transaction);
+    const stop = this.#write(lane, record, target, batch, transaction, pass);
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
@@ -312,18 +354,19 @@ export class Order {
     return stop;
   }
 
-  /** Writes a record's row, or the two of a change of key. */
+  /** Writes a record's row, or the two of a change of key. `pass` counts it and moves past it. */
   #write(
     lane: Lane,
     record: KafkaRecord,
     { name, rows }: Target,
     batch: Batch,
     transaction: OpenTransaction | undefined,
+    pass: () => void,
   ): Stop | typeof BLOCKED | undefined {
     const { head, feed } = lane;
-    const isAlone = this.#partitionsOf(feed.topic) === 1;
+    const { isAlone } = lane;
     if (head.op === "t" && !isAlone) {
-      return this.#fault(manyPartitions(record, name), record, name, () => this.#pass(lane));
+      return this.#fault(manyPartitions(record, name), record, name, pass);
     }
     let stop: Stop | undefined;
     const pair = head.keyChange === "old" && isAlone
@@ -335,15 +378,12 @@ export class Order {
       stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
     }
     if (stop?.kind === "fault") {
-      return this.#fault(stop.fault, record, name, () => {
-        if (transaction !== undefined) this.#count(transaction, lane, true);
-        this.#pass(lane);
-      });
+      return this.#fault(stop.fault, record, name, pass);
     }
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
       while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
-      if (head.op === "r") this.snapshot.row(head, name, feed.topic, feed.partition, feed.next);
+      if (head.op === "r") this.snapshot.row(head, name, feed.head!);
       else this.snapshot.streaming();
       lane.remember(this.#nextSeq++);
       this.#lsn = Math.max(this.#lsn, head.lsn);
@@ -352,6 +392,26 @@ export class Order {
     }
     return undefined;
   }
+  /** The fault of a record that can't be read. It does not tell its transaction, so its turn has come
+   * when nothing else gets further, and one lacks a change of its topic or none is to come. */
+  #unread(): Stop | undefined {
+    const marks = this.#marks.feed;
+    const isPast = marks === undefined || (marks.head === undefined && marks.next >= marks.end);
+    for (const lane of this.#lanes) {
+      if (!lane.look() || lane.fault === undefined) continue;
+      const { names } = this.options;
+      const { topic } = lane.feed;
+      const isOfIt = (table: string) => names.topicOf(table) === topic && this.#isOurs(table);
+      const lacking = [...this.#transactions.all].find((each) => each.missing(isOfIt).length > 0);
+      if (lacking === undefined && (this.#transactions.isOpen || !isPast)) continue;
+      return this.#fault(lane.fault, lane.feed.head!, names.tableOf(topic), () => {
+        lacking?.setAside(lacking.missing(isOfIt)[0].table);
+        this.#pass(lane);
+      });
+    }
+    return undefined;
+  }
+
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
@@ -363,8 +423,7 @@ export class Order {
     if (this.#marks.feed === undefined) return undefined;
     for (const lane of this.#lanes) {
       if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
-      const { schema, table, transaction } = lane.head;
-      return { table: tableName({ schema, name: table }), transaction };
+      return { table: lane.table, transaction: lane.head.transaction };
     }
     return undefined;
   }
@@ -380,15 +439,15 @@ export class Order {
 
   /** Notes that a lane's head record is one of a transaction's. */
   #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
-    const { schema, table, transactionOrder } = lane.head;
     const { timestampMs } = lane.feed.head!;
-    const name = tableName({ schema, name: table });
-    transaction.count(lane, name, transactionOrder, timestampMs, isNews);
+    transaction.count(lane, lane.table, lane.head.transactionOrder, timestampMs, isNews);
   }
 
   #pass(lane: Lane): undefined {
+    const { op } = lane.head;
     lane.take();
     this.#moved();
+    if (op !== null && op !== "m" && op !== "r") this.#patience.moved();
     return undefined;
   }
 
@@ -400,17 +459,25 @@ export class Order {
   #moved(): void {
     this.#taken++;
     this.#isStuck = false;
-    this.#patience.moved();
   }
 
   /** Whether a table's changes come to us: others' are not waited for. */
-  #isOurs(name: string): boolean {
-    if (this.#targets.isLeftOut(name)) return false;
-    return this.#targets.get(name) !== undefined ||
-      this.#lanes.some(({ feed }) => feed.topic === this.options.names.topicOf(name));
-  }
+  readonly #isOurs = (name: string): boolean => {
+    const { names } = this.options;
+    if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
+    if (this.#targets.get(name) !== undefined) return true;
+    const topic = names.topicOf(name);
+    const isRead = this.#lanes.some(({ feed }) => feed.topic === topic);
+    if (isRead || this.#absent.has(name)) return isRead;
+    this.#newTables.add(name); // the connector has made its topic before it sent the END
+    return true;
+  };
 
-  #partitionsOf(topic: string): number {
-    return this.#lanes.reduce((sum, { feed }) => feed.topic === topic ? sum + 1 : sum, 0);
+  /** Whether a table's topic has records that were not fetched, while all that were are taken. */
+  #isOnItsWay(name: string): boolean {
+    const topic = this.options.names.topicOf(name);
+    return this.#lanes.some(({ feed }) =>
+      feed.topic === topic && feed.head === undefined && feed.next < feed.end
+    );
   }
 }

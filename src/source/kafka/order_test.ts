@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { type Batch, OP } from "../../batch/batch.ts";
-import { META, META_COUNT, TableLayout } from "../../batch/column.ts";
-import { Pool } from "../../batch/pool.ts";
+import { Batch } from "../../batch/batch.ts";
 import { debeziumCodec } from "../../decode/debezium/codec.ts";
-import type { KafkaPosition } from "../position.ts";
 import { Order } from "./order.ts";
 import {
   makeTransactions,
@@ -13,77 +10,11 @@ import {
   TestFeed,
   type Topics,
 } from "./order_fixture.ts";
+import { type Row, TestSink } from "./order_sink_fixture.ts";
 import { TopicNames } from "./topics.ts";
 
 const TABLES = ["public.a", "public.b", "public.c"];
 const partitionsOf = (table: string) => table === "public.c" ? 3 : 1;
-
-interface Row {
-  table: string;
-  key: number;
-  op: string;
-  value: number | null;
-  lsn: number;
-  seq: number;
-  tx: number;
-}
-
-/** What a sink would hold, and the layouts that it made. */
-class TestSink {
-  rows: Row[] = [];
-  pending: Row[] = [];
-  layouts: TableLayout[] = [];
-  position: KafkaPosition = {
-    kind: "kafka",
-    clusterId: "c",
-    prefix: "p",
-    topics: {},
-    snapshot: { phase: "done", lsn: 0, again: null },
-    lsn: 0,
-  };
-
-  write(batch: Batch): void {
-    for (const { layout, chunks } of batch.segments.values()) {
-      const [id, n] = ["id", "n"].map((name) =>
-        META_COUNT + layout.table.columns.findIndex((column) => column.name === name)
-      );
-      for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++) {
-          const long = (column: number) =>
-            batch.ints[(chunk.data[column] >> 2) + row * 2 + 1] * 2 ** 32 +
-            (batch.ints[(chunk.data[column] >> 2) + row * 2] >>> 0);
-          const isNull = (column: number) =>
-            (batch.bytes[chunk.validity[column] + (row >> 3)] & (1 << (row & 7))) === 0;
-          this.pending.push({
-            table: layout.name,
-            key: long(id),
-            op: Object.entries(OP).find(([, code]) =>
-              code === batch.bytes[chunk.data[META.op] + row]
-            )![0],
-            value: isNull(n) ? null : long(n),
-            lsn: long(META.lsn),
-            seq: long(META.seq),
-            tx: long(META.tx),
-          });
-        }
-      }
-    }
-  }
-
-  /** As `Recall` asks. */
-  recognise(batch: Batch): number[] {
-    const before = [...this.rows, ...this.pending];
-    this.pending = [];
-    this.write(batch);
-    const asked = this.pending.sort((a, b) => a.seq - b.seq);
-    this.pending = before.filter((row) => !this.rows.includes(row));
-    return asked.map((row) =>
-      before.find(({ table, key, op, lsn }) =>
-        table === row.table && key === row.key && op === row.op && lsn === row.lsn
-      )?.seq ?? 0
-    );
-  }
-}
 
 /** Reads all of the topics, with restarts, and checks what is visible after every commit. */
 function readAll(
@@ -93,12 +24,39 @@ function readAll(
   marks: boolean,
 ): Row[] {
   const sink = new TestSink();
-  const pool = new Pool(4 * 1024 * 1024);
+  const slabBytes = random(2) === 0 ? 64 * 1024 : 4 * 1024; // the latter is full with one table
+  const pool = {
+    take: () => {
+      const batch = new Batch(new ArrayBuffer(slabBytes));
+      batch.become("filling");
+      return batch;
+    },
+    give: (batch: Batch) => batch.discard(),
+  };
+  /** Topics that were not found yet, though they may have records. */
+  const late = new Set(TABLES.map((table) => `p.${table}`).filter(() => random(3) === 0));
   const codec = debeziumCodec();
   let nowMs = 0;
   let isRestart = true;
   let feeds: TestFeed[] = [];
   let order!: Order;
+  const bind = () => {
+    feeds = [...topics].flatMap(([name, records]) => {
+      const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
+      if (late.has(topic)) return [];
+      const feed = new TestFeed(topic, Number(partition), records);
+      feed.next = order.position.topics[topic]?.[Number(partition)]?.next ?? 0;
+      feed.letGo();
+      return [feed];
+    });
+    order.bind(feeds);
+  };
+  const find = (found: readonly string[]) => {
+    for (const topic of found) late.delete(topic);
+    const known = new Set([...topics.keys()].map((name) => name.replace(/\[.*/, "")));
+    order.goWithout(order.sought.filter((topic) => !known.has(topic)));
+    if (found.length > 0) bind();
+  };
   const start = () => {
     sink.pending = [];
     order = new Order({
@@ -112,50 +70,26 @@ function readAll(
       now: () => nowMs,
       recentMax: 16,
     });
-    feeds = [...topics].map(([name, records]) => {
-      const [, topic, partition] = /^(.*)\[(\d+)\]$/.exec(name)!;
-      const feed = new TestFeed(topic, Number(partition), records);
-      feed.next = sink.position.topics[topic]?.[Number(partition)]?.next ?? 0;
-      feed.letGo();
-      return feed;
-    });
-    order.bind(feeds);
+    bind();
   };
   for (let idle = 0; idle < 10;) {
     if (isRestart) start();
     isRestart = false;
-    const batch = pool.take()!;
+    const batch = pool.take();
     let stop = order.decode(batch);
     while (stop.kind === "commit" && random(2) === 0 && order.hasInput) stop = order.decode(batch);
     nowMs += 10;
     if (stop.kind === "fault") throw stop.fault;
-    if (stop.kind === "evolve") {
-      const layout = sink.layouts.find(({ name }) => name === `public.${stop.table.name}`) ??
-        new TableLayout(stop.table);
-      if (!sink.layouts.includes(layout)) sink.layouts = [...sink.layouts, layout];
-      stop.adopt(layout);
-    }
     sink.write(batch);
     pool.give(batch);
-    if (stop.kind === "recall") {
-      const asked = pool.take()!;
-      stop.recall.fill(asked);
-      stop.recall.answer(sink.recognise(asked));
-      pool.give(asked);
-    }
-    if (stop.kind === "ask") {
-      const { txs, before } = stop;
-      const all = [...sink.rows, ...sink.pending].filter(({ seq }) => seq < before);
-      stop.answer(new Set(txs.filter((tx) => all.some((row) => row.tx === tx))));
-    }
+    sink.answer(stop, pool);
     if (!order.inTransaction) {
-      sink.rows.push(...sink.pending.sort((a, b) => a.seq - b.seq));
-      sink.pending = [];
-      sink.position = order.position;
+      sink.commit(order.position);
       if (marks) assertWhole(sink.rows, source);
       isRestart = random(12) === 0;
     } else isRestart = random(60) === 0; // amid a transaction: what is pending is lost
-    if (order.wantsEnds) {
+    if (order.wantsEnds && late.size > 0) find([...late]); // topics are looked for first
+    else if (order.wantsEnds) {
       const ends = new Map<string, number[]>();
       for (const { topic, partition, end } of feeds) {
         if (!ends.has(topic)) ends.set(topic, []);
@@ -163,19 +97,23 @@ function readAll(
       }
       order.endsAt(ends);
     }
+    if (random(40) === 0) find([...late].slice(0, 1));
+    if (order.sought.length > 0) find(order.sought.filter((topic) => late.has(topic)));
     if (isRestart || order.hasInput) continue;
     if (random(8) === 0) order.letGo();
     const came = feeds.filter((feed) => random(2) === 0 && feed.fetch(1 + random(6)));
     if (came.length > 0) order.wake();
     else if (feeds.some(({ next, end }) => next < end)) nowMs += 500;
-    else idle++;
+    else if (++idle === 10 && late.size > 0) {
+      idle = 0;
+      find([...late]);
+    }
     if (nowMs > 10_000_000) {
       const heads = feeds.map(({ topic, next, end }) => `${topic} ${next}/${end}`);
       throw new Error(`stuck: ${order.incomplete}: ${heads.join(", ")}`);
     }
   }
   assert.equal(order.inTransaction, false, "a transaction stayed open");
-  pool[Symbol.dispose]();
   return sink.rows;
 }
 

@@ -39,7 +39,8 @@ export class Patience {
     this.#lookAtMs = this.#progressAtMs + LOOK_MS;
   }
 
-  /** Something got further. */
+  /** A transaction got further: one was begun or ended, or a change of one came. What comes without
+   * is no sign of that: heartbeats come for ever. */
   moved(): void {
     this.#asked = undefined;
     this.#progressAtMs = this.options.now();

@@ -3,14 +3,17 @@
  * at which it was taken. One with another LSN is another snapshot: what was deleted at the source
  * before it has no event, so what is here can't be relied on until the operator has decided.
  */
-import type { ChangeHead } from "../../decode/decoder.ts";
+import type { ChangeHead, KafkaRecord } from "../../decode/decoder.ts";
 import type { KafkaSnapshot, Lsn } from "../position.ts";
 import type { TableProgress } from "../source.ts";
+
+/** Where a record is. */
+type RecordPlace = Pick<KafkaRecord, "topic" | "partition" | "offset" | "timestampMs">;
 
 /** See the top of this file. */
 export class SnapshotWatch {
   #phase: KafkaSnapshot["phase"];
-  #again: { atMs: number; offsets: Record<string, number[]> } | null;
+  #again: { atMs: number; sinceMs: number; offsets: Record<string, number[]> } | null;
   #lsn: Lsn;
   /** Offsets up to which everything must be read until it is done, by topic and partition. */
   #ends: ReadonlyMap<string, readonly number[]> | null = null;
@@ -23,7 +26,7 @@ export class SnapshotWatch {
     this.#lsn = state.lsn;
     this.#again = state.again === null
       ? null
-      : { atMs: state.again.atMs, offsets: copy(state.again.offsets) };
+      : { ...state.again, offsets: copy(state.again.offsets) };
     // Its last record may have been applied before the restart; if it was not, it comes again.
     this.wantsEnds = state.phase === "ending";
   }
@@ -33,9 +36,7 @@ export class SnapshotWatch {
     return {
       phase: this.#phase,
       lsn: this.#lsn,
-      again: this.#again === null
-        ? null
-        : { atMs: this.#again.atMs, offsets: copy(this.#again.offsets) },
+      again: this.#again === null ? null : { ...this.#again, offsets: copy(this.#again.offsets) },
     };
   }
 
@@ -58,12 +59,15 @@ export class SnapshotWatch {
   }
 
   /** Notes a row of the snapshot, right before it is taken. */
-  row(head: ChangeHead, name: string, topic: string, partition: number, offset: number): void {
+  row(head: ChangeHead, name: string, record: RecordPlace): void {
     if (head.snapshot === "incremental") return;
+    const { topic, partition, offset, timestampMs } = record;
     if (head.lsn > this.#lsn && this.#lsn > 0) {
-      this.#again = { atMs: this.now(), offsets: {} };
+      this.#again = { atMs: this.now(), sinceMs: timestampMs, offsets: {} };
       this.#rows.clear();
       this.#phase = "reading";
+      this.#ends = null; // they were those of the one before
+      this.wantsEnds = false;
     }
     // Also when a heartbeat or a change had been taken for the sign that there is no snapshot.
     if (this.#phase === "waiting" || this.#lsn === 0) this.#phase = "reading";
@@ -71,6 +75,7 @@ export class SnapshotWatch {
     // A row of the snapshot before may still come, from another partition.
     if (this.#again !== null && head.lsn === this.#lsn) {
       (this.#again.offsets[topic] ??= [])[partition] ??= offset;
+      this.#again.sinceMs = Math.min(this.#again.sinceMs, timestampMs);
     }
     this.#rows.set(name, (this.#rows.get(name) ?? 0) + 1);
     if (head.snapshot === "last") this.#end();
@@ -83,6 +88,7 @@ export class SnapshotWatch {
 
   /** Where the topics ended after the snapshot's last record was seen. */
   endsAt(ends: ReadonlyMap<string, readonly number[]>): void {
+    if (!this.wantsEnds) return; // another snapshot has begun since they were asked for
     this.wantsEnds = false;
     this.#ends = ends;
   }

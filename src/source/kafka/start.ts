@@ -1,9 +1,36 @@
-/** Whether the brokers can go on from our positions. */
+/** Where reading begins, and whether the brokers can go on from there. */
 import { Fault } from "../../errors.ts";
+import type { KafkaPosition, PartitionPosition, Position } from "../position.ts";
 import type { Cluster, StartOffsets, TopicOffsets } from "./feed.ts";
+import type { TopicNames } from "./topics.ts";
 
 /** A broker that has just started knows no topic for a moment, and a new leader not how far it is. */
-const ASK_AGAIN_MS = 1500;
+export const ASK_AGAIN_MS = 1500;
+
+/**
+ * Where an empty warehouse is filled from: the topics' first offsets; or, after a snapshot that began
+ * again (`last`), where that begins. Partitions that have no row of it, those of tables that were
+ * empty and of the transactions, begin with what is as young as the snapshot's first record: the
+ * connector was stopped before it.
+ */
+export async function beginning(
+  cluster: Pick<Cluster, "offsetsSince" | "topics">,
+  { clusterId, names }: { clusterId: string; names: TopicNames },
+  last: Position | null,
+): Promise<KafkaPosition> {
+  const { prefix } = names;
+  const topics: Record<string, PartitionPosition[]> = {};
+  const isSame = last?.kind === "kafka" && last.clusterId === clusterId && last.prefix === prefix;
+  if (isSame && last.snapshot.again !== null) {
+    const { offsets, sinceMs } = last.snapshot.again;
+    const read = (await cluster.topics()).filter((topic) => names.isRead(topic));
+    for (const [topic, since] of await cluster.offsetsSince(read, sinceMs)) {
+      topics[topic] = since.map((next, i) => ({ next: offsets[topic]?.[i] ?? next, lsn: 0 }));
+    }
+  }
+  const snapshot = { phase: "waiting", lsn: 0, again: null } as const;
+  return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: 0 };
+}
 
 /**
  * Resolves to the topics' offsets if the brokers can give all that `start` asks for. Otherwise
@@ -72,7 +99,7 @@ export function morePartitions(topic: string, count: number): Fault {
 }
 
 /** Not even the topic of consumer groups is there. */
-function noTopics(): Fault {
+export function noTopics(): Fault {
   return new Fault("connection", {
     what: "the brokers know of no topic at all",
     todo: "They may have just started. If it stays so, and the topics are gone, take a new " +

@@ -36,7 +36,7 @@ export class KafkaStream implements ChangeStream {
   /** What was found beyond that, until it is read. */
   #found: readonly TopicOffsets[] | undefined;
   #isRebinding = false;
-  /** The transaction topic is being looked for. */
+  /** Topics are being looked for. */
   #isLooking = false;
   #failure: unknown;
   /** Something has changed since the last read. */
@@ -129,21 +129,18 @@ export class KafkaStream implements ChangeStream {
 
   async read(): Promise<void> {
     const { order } = this.parts;
+    this.#lookAround();
     if (!this.#isNews && this.#failure === undefined) {
       // What waits for another's records must not keep those from coming.
       const { bufferedBytes = 0, bufferedBytesMax = 0 } = this.#feeds ?? {};
-      if (bufferedBytes > bufferedBytesMax / 2) order.letGo();
+      if (bufferedBytes >= bufferedBytesMax) order.letGo();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     this.#isNews = false;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#found !== undefined) await this.#bind(this.#found);
-    this.#lookAtEnds();
+    this.#lookAround();
     order.wake();
-    if (order.wantsMarks && !this.#isLooking) {
-      this.#isLooking = true;
-      this.#watch(0);
-    }
   }
 
   decode(batch: Batch): Stop {
@@ -178,8 +175,9 @@ export class KafkaStream implements ChangeStream {
     const { order, cluster } = this.parts;
     this.#isRebinding = true;
     this.#found = undefined;
-    await this.#feeds?.close();
-    this.#feeds = undefined;
+    const closing = this.#feeds;
+    this.#feeds = undefined; // its end is no failure
+    await closing?.close();
     const { topics } = order.position;
     const start = new Map(found.map(({ topic, partitions }) => [
       topic,
@@ -224,33 +222,49 @@ export class KafkaStream implements ChangeStream {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
       try {
+        this.#isLooking = true;
         await this.#lookForTopics();
         this.#isLooking = false;
-        if (!this.#isClosed) this.#watch(this.#known.size === 0 ? TOPICS_MS_FIRST : TOPICS_MS);
+        const isSoon = this.#known.size === 0 || this.#isWanted;
+        if (!this.#isClosed) this.#watch(isSoon ? TOPICS_MS_FIRST : TOPICS_MS);
       } catch (error) {
         if (!this.#isClosed) this.#fail(error);
       }
     }, pauseMs);
   }
 
+  /** Whether the order waits for what a look at the topics tells. */
+  get #isWanted(): boolean {
+    const { order } = this.parts;
+    return order.sought.length > 0 || order.wantsEnds;
+  }
+
   async #lookForTopics(): Promise<void> {
-    const { cluster, names } = this.parts;
+    const { cluster, names, order } = this.parts;
+    // Before: what is asked for meanwhile may not be there yet.
+    const { sought, wantsEnds } = order;
     const topics = (await cluster.topics()).filter((topic) => names.isRead(topic));
     const offsets = await cluster.offsets(topics);
-    const { order } = this.parts;
-    if (order.wantsMarks && !topics.includes(names.transactions)) {
+    const missing = sought.filter((topic) => !topics.includes(topic));
+    if (missing.includes(names.transactions)) {
       log.warn(
         "changes name their transactions, and there is no topic {topic}: a read may see half of " +
           "a transaction",
         { topic: names.transactions },
       );
-      order.goWithoutMarks();
+    }
+    if (missing.length > 0) {
+      order.goWithout(missing);
       this.#news();
     }
     const fresh = offsets.filter(({ topic, partitions }) =>
       partitions.length > (this.#known.get(topic) ?? 0)
     );
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) {
+      if (wantsEnds) this.#tellEnds(offsets);
+      return;
+    }
+    if (this.#found !== undefined) return;
     log.info("reads {count} more topics or partitions: {topics}", {
       count: fresh.length,
       topics: fresh.map(({ topic }) => topic).join(", "),
@@ -259,23 +273,21 @@ export class KafkaStream implements ChangeStream {
     this.#news();
   }
 
-  /** Asks where the topics end, when the order has to know. */
-  #lookAtEnds(): void {
-    const { order, cluster } = this.parts;
-    if (order.wantsEnds && !this.#isAsking) {
-      this.#isAsking = true;
-      cluster.offsets([...this.#known.keys()]).then((offsets) => {
-        order.endsAt(
-          new Map(offsets.map((each) => [each.topic, each.partitions.map(({ end }) => end)])),
-        );
-        this.#isAsking = false;
-        this.#news();
-      }, (error) => this.#fail(error));
-    }
+  /** Tells where the topics end, which are all read. */
+  #tellEnds(offsets: readonly TopicOffsets[]): void {
+    this.parts.order.endsAt(
+      new Map(offsets.map(({ topic, partitions }) => [topic, partitions.map(({ end }) => end)])),
+    );
+    this.#news();
+  }
+
+  /** Asks for what the order has to know: which topics there are, and where they end. */
+  #lookAround(): void {
+    const { order } = this.parts;
+    if (this.#isWanted && !this.#isLooking) this.#watch(0);
     const { all = [] } = this.#feeds ?? {};
     order.snapshot.look((topic, partition) =>
       all.find((feed) => feed.topic === topic && feed.partition === partition)?.next ?? 0
     );
   }
-  #isAsking = false;
 }

@@ -6,6 +6,7 @@ export class TopicNames {
   readonly transactions: string;
   readonly heartbeat: string;
   readonly #patterns: readonly RegExp[];
+  readonly #wanted = new Map<string, boolean>();
 
   /** `tables`: `schema.table` patterns with `*` for any characters. */
   constructor(readonly prefix: string, tables: readonly string[]) {
@@ -30,6 +31,16 @@ export class TopicNames {
   /** Whether a topic holds rows of a table that is wanted. */
   isData(topic: string): boolean {
     return topic !== this.transactions && this.#patterns.some((pattern) => pattern.test(topic));
+  }
+
+  /** Whether a table `schema.table` is wanted. */
+  isWanted(table: string): boolean {
+    let isWanted = this.#wanted.get(table);
+    if (isWanted === undefined) {
+      isWanted = this.isData(this.topicOf(table));
+      this.#wanted.set(table, isWanted);
+    }
+    return isWanted;
   }
 
   /** Whether a topic is read: rows, transactions or heartbeats. */

@@ -9,6 +9,7 @@
  * Free of I/O; order.ts asks it.
  */
 import type { TransactionMark } from "../../decode/decoder.ts";
+import type { Lsn } from "../position.ts";
 
 /** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
@@ -21,11 +22,22 @@ export function txOf(id: string): number {
 /** Rows of a transaction that came one after the other by one partition, in one attempt of the
  * connector's to send it. */
 interface Run {
-  /** When its first record was sent, ms since 1970. */
+  /** When its first and its last record were sent, ms since 1970. */
   readonly sinceMs: number;
+  untilMs: number;
+  /** By order, it may go on with the run before: but it came so much later that the connector may
+   * have started again, with rows of other partitions. */
+  readonly mayGoOn: boolean;
   /** `data_collection_order` of its last record. */
   order: number;
   rows: number;
+}
+
+/** A table's rows by one partition. */
+interface Part {
+  readonly partition: object;
+  readonly table: string;
+  readonly runs: Run[];
 }
 
 /** A row of a transaction's, as it was sent. */
@@ -61,8 +73,11 @@ export class OpenTransaction {
   #begunAtMs = 0;
   /** Rows that were news, by table. */
   readonly #news = new Map<string, number>();
-  /** By table and partition. */
-  readonly #runs = new Map<string, Map<object, Run[]>>();
+  /** Rows that can't be read and were set aside, by table; undefined: there are none. */
+  #unread: Map<string, number> | undefined;
+  /** A few, or one that came last: no map, since every transaction has some. */
+  readonly #parts: Part[] = [];
+  #part: Part | undefined;
 
   /** `firstSeq`: the number that its first row would get. */
   constructor(readonly id: string, readonly firstSeq: number) {}
@@ -71,6 +86,7 @@ export class OpenTransaction {
   begin(atMs: number): void {
     this.#begins++;
     this.#begunAtMs = atMs;
+    this.#unread = undefined;
     this.counts = null;
   }
 
@@ -79,7 +95,7 @@ export class OpenTransaction {
     this.mayLackOld = this.#begins > 1;
   }
 
-  /** Another has begun instead of its END: the connector went on behind its last row, which it had
+  /** A later one has ended instead of it: the connector went on behind its last row, which it had
    * flushed before it crashed, so all rows are in the topics. */
   cutOff(): void {
     if (this.counts !== null) return;
@@ -91,17 +107,30 @@ export class OpenTransaction {
    * sent; `isNews`: it had not come before. */
   count(partition: object, table: string, order: number, atMs: number, isNews: boolean): void {
     if (isNews) this.#news.set(table, (this.#news.get(table) ?? 0) + 1);
-    let partitions = this.#runs.get(table);
-    if (partitions === undefined) this.#runs.set(table, partitions = new Map());
-    let runs = partitions.get(partition);
-    if (runs === undefined) partitions.set(partition, runs = []);
+    const { runs } = this.#partOf(partition, table);
     let run = runs.at(-1);
-    if (run === undefined || order <= run.order) {
-      run = { sinceMs: atMs, order, rows: 0 };
+    const isNext = run !== undefined && order > run.order;
+    if (!isNext || atMs - run!.untilMs >= RESTART_MS_MIN) {
+      run = { sinceMs: atMs, untilMs: atMs, mayGoOn: isNext, order, rows: 0 };
       runs.push(run);
     }
-    run.order = order;
-    run.rows++;
+    run!.untilMs = atMs;
+    run!.order = order;
+    run!.rows++;
+  }
+
+  #partOf(partition: object, table: string): Part {
+    const last = this.#part;
+    if (last !== undefined && last.partition === partition && last.table === table) return last;
+    let part = this.#parts.find((part) => part.partition === partition && part.table === table);
+    if (part === undefined) this.#parts.push(part = { partition, table, runs: [] });
+    return this.#part = part;
+  }
+
+  /** Notes a row that came, and of which nobody can say more than its table. */
+  setAside(table: string): void {
+    this.#unread ??= new Map();
+    this.#unread.set(table, (this.#unread.get(table) ?? 0) + 1);
   }
 
   /** Whether nothing more is to come of it. */
@@ -117,7 +146,8 @@ export class OpenTransaction {
     for (const [table, rows] of this.counts) {
       if (!isOurs(table)) continue;
       const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
-      if (came < rows) missing.push({ table, rows: rows - came });
+      const lacks = rows - came - (this.#unread?.get(table) ?? 0);
+      if (lacks > 0) missing.push({ table, rows: lacks });
     }
     return missing;
   }
@@ -136,17 +166,20 @@ export class OpenTransaction {
   #ahead: OpenTransaction | undefined;
 
   #ofLastAttempt(table: string): number {
-    const partitions = new Map(this.#runs.get(table));
-    const ahead = this.#ahead === undefined ? undefined : this.#ahead.#runs.get(table);
-    for (const [partition, runs] of ahead ?? []) {
-      partitions.set(partition, [...partitions.get(partition) ?? [], ...runs]);
+    const partitions = new Map<object, Run[]>();
+    const ahead = this.#ahead === undefined ? [] : this.#ahead.#parts;
+    for (const part of [...this.#parts, ...ahead]) {
+      if (part.table !== table) continue;
+      partitions.set(part.partition, [...partitions.get(part.partition) ?? [], ...part.runs]);
     }
     let rows = 0;
     for (const runs of partitions.values()) {
       // The most: the attempt after the last one whose BEGIN was read sends no more than it.
-      let most = 0;
+      let [most, one] = [0, 0];
       for (const run of runs) {
-        if (run.sinceMs >= this.#begunAtMs - RESTART_MS_MIN) most = Math.max(most, run.rows);
+        const isEarlier = run.sinceMs < this.#begunAtMs - RESTART_MS_MIN;
+        one = isEarlier ? 0 : run.mayGoOn ? one + run.rows : run.rows;
+        most = Math.max(most, one);
       }
       rows += most;
     }
@@ -159,6 +192,13 @@ export class Transactions {
   readonly #open = new Map<string, OpenTransaction>();
   #done = new Set<string>();
   #doneBefore = new Set<string>();
+
+  /** Counts up when a transaction is opened that was not, or is known to be done without having been
+   * open: a change that waits for its transaction need not be looked at before. */
+  opened = 0;
+
+  /** `lsnAtStart`: up to where the source's log had been applied when we started. */
+  constructor(private readonly lsnAtStart: Lsn) {}
 
   /** Whether any is open. */
   get isOpen(): boolean {
@@ -178,10 +218,11 @@ export class Transactions {
     return this.#done.has(id) || this.#doneBefore.has(id);
   }
 
-  /** The ids of those that have ended and lack rows. */
-  lacking(isOurs: (table: string) => boolean): string[] {
-    return [...this.#open.values()].filter((each) => each.missing(isOurs).length > 0)
-      .map(({ id }) => id);
+  /** What those lack that have ended, by transaction and table. */
+  *lacking(isOurs: (table: string) => boolean): Generator<{ id: string; table: string }> {
+    for (const each of this.#open.values()) {
+      for (const { table } of each.missing(isOurs)) yield { id: each.id, table };
+    }
   }
 
   /** Whether this mark is to be taken now: no transaction has ended that lacks rows. Or else it says
@@ -197,17 +238,20 @@ export class Transactions {
   }
 
   /** Takes a mark of the transaction topic, which was sent at `atMs`. */
-  mark({ id, status, counts }: TransactionMark, nextSeq: number, atMs: number): void {
+  mark({ id, status, counts, lsn }: TransactionMark, nextSeq: number, atMs: number): void {
     if (this.isDone(id)) return;
     let transaction = this.#open.get(id);
     if (transaction === undefined) {
-      // All that come before it in the source's log were whole, or are open.
-      for (const each of this.#open.values()) each.cutOff();
       transaction = new OpenTransaction(id, nextSeq);
       this.#open.set(id, transaction);
+      this.opened++;
     }
     if (status === "BEGIN") transaction.begin(atMs);
     else transaction.end(counts ?? new Map());
+    // It comes later in the source's log than those that were opened before it, unless it was whole
+    // before we started and comes again: one without rows of ours is known by nothing else.
+    const isOld = lsn > 0 && lsn <= this.lsnAtStart;
+    if (status === "END" && !isOld) { for (const each of this.#open.values()) each.cutOff(); }
   }
 
   /** Whether one has ended of which an earlier attempt's rows may still come: all partitions must
@@ -238,6 +282,7 @@ export class Transactions {
 
   /** Notes that one was applied, before a restart. */
   wasDone(id: string): void {
+    this.opened++;
     this.#remember(id);
   }
 

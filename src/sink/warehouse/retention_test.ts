@@ -1,0 +1,103 @@
+/** Retention against a model of its own: the state at any time from the horizon on stays. */
+import assert from "node:assert/strict";
+import { createTables, logTable } from "./tables.ts";
+import { Retention } from "./retention.ts";
+import { testTable, testWarehouse } from "./reader_testing.ts";
+
+const DAY_MS = 86_400_000;
+const START_MS = Date.UTC(2026, 0, 1);
+
+/** A change: its number, op, key and time. */
+interface Change {
+  seq: number;
+  op: string;
+  id: number;
+  ms: number;
+}
+
+/** Small and fast, with a state of 32 bits (mulberry32). */
+function random(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function changes(next: () => number, count: number): Change[] {
+  const live = new Set<number>();
+  const list: Change[] = [];
+  for (let seq = 1; seq <= count; seq++) {
+    const ms = START_MS + seq * DAY_MS / 10;
+    const id = Math.floor(next() * 20);
+    if (next() < 0.01) {
+      live.clear();
+      list.push({ seq, op: "t", id: -1, ms });
+    } else if (!live.has(id)) {
+      live.add(id);
+      list.push({ seq, op: "c", id, ms });
+    } else if (next() < 0.3) {
+      live.delete(id);
+      list.push({ seq, op: "d", id, ms });
+    } else list.push({ seq, op: "u", id, ms });
+  }
+  return list;
+}
+
+/** The number of the change that each living key got last, before a time. */
+function stateAt(log: Change[], ms: number): Map<number, number> {
+  const state = new Map<number, number>();
+  for (const change of log) {
+    if (change.ms >= ms) break;
+    if (change.op === "t") state.clear();
+    else if (change.op === "d") state.delete(change.id);
+    else state.set(change.id, change.seq);
+  }
+  return state;
+}
+
+Deno.test("retention keeps the state at any time from the horizon on, and nothing else", async () => {
+  const seed = Number(Deno.env.get("SLUICE_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`SLUICE_TEST_SEED=${seed}`);
+  const next = random(seed);
+  await using warehouse = await testWarehouse();
+  const { connection } = warehouse;
+  const table = testTable("public.t", { id: { kind: "int4" } }, ["id"]);
+  for (const sql of createTables(table)) await connection.run(sql);
+  const all = changes(next, 600);
+  for (const { seq, op, id, ms } of all) {
+    await connection.run(
+      `INSERT INTO ${logTable(table)} VALUES (${id < 0 ? "NULL" : id}, '${op}', ${seq}, 1, 1,
+        TIMESTAMPTZ '${new Date(ms).toISOString()}')`,
+    );
+  }
+  const read = async (): Promise<Change[]> => {
+    const rows = (await connection.runAndReadAll(
+      `SELECT _seq::INT, _op, coalesce(id, -1), epoch_ms(_at)::DOUBLE FROM ${logTable(table)}
+        ORDER BY _seq`,
+    )).getRowsJson() as [number, string, number, number][];
+    return rows.map(([seq, op, id, ms]) => ({ seq, op, id, ms }));
+  };
+  const retention = new Retention(
+    10 * DAY_MS,
+    async (sql) => (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][],
+    async (sql) => (await connection.run(sql)).rowsChanged,
+  );
+  // Later horizons find what earlier ones have kept.
+  for (const days of [20, 35, 36, 60]) {
+    const nowMs = START_MS + days * DAY_MS;
+    const horizonMs = nowMs - 10 * DAY_MS;
+    while (await retention.piece(nowMs, () => [{ table, untilSeq: 580 }]));
+    const left = await read();
+    const living = new Set(stateAt(all, horizonMs).values());
+    assert.deepEqual(
+      left.map(({ seq }) => seq),
+      all.filter(({ seq, ms }) => ms >= horizonMs || living.has(seq)).map(({ seq }) => seq),
+      `at day ${days}`,
+    );
+    for (let ms = horizonMs; ms <= nowMs; ms += DAY_MS / 2) {
+      assert.deepEqual(stateAt(left, ms), stateAt(all, ms), `the state at ${new Date(ms)}`);
+    }
+  }
+});

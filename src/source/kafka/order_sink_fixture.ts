@@ -1,0 +1,103 @@
+/** A sink of an order, in memory: what it holds, and the layouts that it made. */
+import { type Batch, OP } from "../../batch/batch.ts";
+import { META, META_COUNT, TableLayout } from "../../batch/column.ts";
+import type { Pool } from "../../batch/pool.ts";
+import type { Stop } from "../../decode/decoder.ts";
+import type { KafkaPosition } from "../position.ts";
+
+/** A row that was written. */
+export interface Row {
+  table: string;
+  key: number;
+  op: string;
+  value: number | null;
+  lsn: number;
+  seq: number;
+  tx: number;
+}
+
+/** See the top of this file. */
+export class TestSink {
+  rows: Row[] = [];
+  pending: Row[] = [];
+  layouts: TableLayout[] = [];
+  position: KafkaPosition = {
+    kind: "kafka",
+    clusterId: "c",
+    prefix: "p",
+    topics: {},
+    snapshot: { phase: "done", lsn: 0, again: null },
+    lsn: 0,
+  };
+
+  write(batch: Batch): void {
+    for (const { layout, chunks } of batch.segments.values()) {
+      const [id, n] = ["id", "n"].map((name) =>
+        META_COUNT + layout.table.columns.findIndex((column) => column.name === name)
+      );
+      for (const chunk of chunks) {
+        for (let row = 0; row < chunk.rows; row++) {
+          const long = (column: number) =>
+            batch.ints[(chunk.data[column] >> 2) + row * 2 + 1] * 2 ** 32 +
+            (batch.ints[(chunk.data[column] >> 2) + row * 2] >>> 0);
+          const isNull = (column: number) =>
+            (batch.bytes[chunk.validity[column] + (row >> 3)] & (1 << (row & 7))) === 0;
+          this.pending.push({
+            table: layout.name,
+            key: long(id),
+            op: Object.entries(OP).find(([, code]) =>
+              code === batch.bytes[chunk.data[META.op] + row]
+            )![0],
+            value: isNull(n) ? null : long(n),
+            lsn: long(META.lsn),
+            seq: long(META.seq),
+            tx: long(META.tx),
+          });
+        }
+      }
+    }
+  }
+
+  /** As `Recall` asks. */
+  recognise(batch: Batch): number[] {
+    const before = [...this.rows, ...this.pending];
+    this.pending = [];
+    this.write(batch);
+    const asked = this.pending.sort((a, b) => a.seq - b.seq);
+    this.pending = before.filter((row) => !this.rows.includes(row));
+    return asked.map((row) =>
+      before.find(({ table, key, op, lsn }) =>
+        table === row.table && key === row.key && op === row.op && lsn === row.lsn
+      )?.seq ?? 0
+    );
+  }
+
+  /** Does what a stop asks the sink for. */
+  answer(stop: Stop, pool: Pick<Pool, "take" | "give">): void {
+    if (stop.kind === "evolve") {
+      const name = `${stop.table.schema}.${stop.table.name}`;
+      const layout = this.layouts.find((each) => each.name === name) ??
+        new TableLayout(stop.table);
+      if (!this.layouts.includes(layout)) this.layouts = [...this.layouts, layout];
+      stop.adopt(layout);
+    }
+    if (stop.kind === "recall") {
+      const asked = pool.take()!;
+      stop.recall.fill(asked);
+      stop.recall.answer(this.recognise(asked));
+      pool.give(asked);
+    }
+    if (stop.kind === "ask") {
+      const { txs, before } = stop;
+      const all = [...this.rows, ...this.pending].filter(({ seq }) => seq < before);
+      stop.answer(new Set(txs.filter((tx) => all.some((row) => row.tx === tx))));
+    }
+  }
+
+  /** Makes what is pending visible. */
+  commit(position: KafkaPosition): void {
+    this.rows.push(...this.pending.sort((a, b) => a.seq - b.seq));
+    this.pending = [];
+    this.position = position;
+  }
+}
