@@ -7,10 +7,10 @@
  */
 
 /** What a test may need. */
-export type Need = "java" | "maven" | "chromium" | "docker";
+export type Need = "java" | "maven" | "chromium" | "docker" | "compose";
 
 /** The programs that meet each need, and the arguments that only ask them whether they work. */
-const PROBES: Record<Need, { programs: string[]; args: string[] }> = {
+const PROBES: Record<Need, { programs: string[]; args: string[]; more?: string }> = {
   java: { programs: ["java"], args: ["-version"] },
   maven: { programs: ["mvn"], args: ["-version"] },
   chromium: {
@@ -18,6 +18,7 @@ const PROBES: Record<Need, { programs: string[]; args: string[] }> = {
     args: ["--version"],
   },
   docker: { programs: ["docker"], args: ["info"] },
+  compose: { programs: ["docker"], args: ["compose", "version"], more: "with Compose" },
 };
 
 /** Follows a skipped test's own name. `tests/junit.ts` holds every skipped test to this form. */
@@ -31,8 +32,9 @@ export function needs(
   ci = Deno.env.get("CI") === "true",
 ): { name: string; ignore: boolean } {
   if (found) return { name, ignore: false };
-  const reason = `needs ${PROBES[need].programs.join(" or ")} on the PATH`;
-  if (ci && need !== "docker") {
+  const { programs, more } = PROBES[need];
+  const reason = `needs ${programs.join(" or ")} ${more ? `${more} ` : ""}on the PATH`;
+  if (ci && !programs.includes("docker")) {
     throw new Error(`"${name}" ${reason}, and in CI (CI=true) it may not be skipped. Install it.`);
   }
   return { name: `${name} [skipped: ${reason}]`, ignore: true };
@@ -40,7 +42,8 @@ export function needs(
 
 /** The same for a test that needs several: the first that is missing is the reason. */
 export function needsAll(all: readonly Need[], name: string): { name: string; ignore: boolean } {
-  return needs(all.find((need) => available(need) === undefined) ?? all[0], name);
+  const missing = all.find((need) => available(need) === undefined);
+  return missing === undefined ? { name, ignore: false } : needs(missing, name);
 }
 
 /** The path or name of the program that meets `need`, or undefined. Asked once a process. */

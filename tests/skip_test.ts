@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { needs, SKIP_REASON } from "./skip.ts";
+import { needs, needsAll, SKIP_REASON } from "./skip.ts";
 
 Deno.test("a test whose need is met keeps its name and runs", () => {
   assert.deepEqual(needs("java", "drains", true, true), { name: "drains", ignore: false });
@@ -19,4 +19,10 @@ Deno.test("in CI a missing need is an error that says what to do, Docker aside",
   );
   assert.throws(() => needs("chromium", "draws", false, true), /CI=true/);
   assert.equal(needs("docker", "builds", false, true).ignore, true);
+  const compose = needs("compose", "reads", false, true);
+  assert.equal(compose.name, "reads [skipped: needs docker with Compose on the PATH]");
+});
+
+Deno.test("a test with several needs runs when all are met", () => {
+  assert.deepEqual(needsAll([], "runs"), { name: "runs", ignore: false });
 });

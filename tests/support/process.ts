@@ -84,10 +84,12 @@ export class SluiceProcess implements AsyncDisposable {
     return await this.ended;
   }
 
-  /** A request; undefined when nobody listens. */
+  /** A request and its whole answer; undefined when nobody listens, or was killed amid it. */
   async fetch(path: string, init?: RequestInit): Promise<Response | undefined> {
     try {
-      return await fetch(`http://${this.address}${path}`, init);
+      const response = await fetch(`http://${this.address}${path}`, init);
+      const { status, headers } = response;
+      return new Response(await response.arrayBuffer(), { status, headers });
     } catch (error) {
       if (error instanceof TypeError) return undefined;
       throw error;
