@@ -82,10 +82,19 @@ export class Marks {
     return this.feed.next >= this.feed.end;
   }
 
-  /** Null: a tombstone. */
+  /** Null: a tombstone. A mark is looked at several times before it is taken, also as the one after
+   * the head, so the last two are kept. */
   #scan(record: KafkaRecord): TransactionMark | Fault | null {
-    return record.value === null ? null : this.options.codec.scanTransaction(record);
+    if (record.value === null) return null;
+    const place = record.offset & 1;
+    if (this.#scannedAt[place] !== record.offset) {
+      this.#scannedAt[place] = record.offset;
+      this.#scanned[place] = this.options.codec.scanTransaction(record);
+    }
+    return this.#scanned[place];
   }
+  readonly #scannedAt = [-1, -1];
+  readonly #scanned: (TransactionMark | Fault)[] = [];
 
   /** When nothing else gets further: whether a transaction that lacks rows begins again among the
    * marks that were read ahead. Then the rows of the attempt before will not come, and all marks up
