@@ -35,7 +35,7 @@ export class Attempts {
     if (this.transactions.mayLackOld && this.#haveOld(lanes)) return true;
     for (const each of this.transactions.all) {
       if (each.missing(this.isOurs).length === 0) continue;
-      each.lookAhead(lanes, (lane) => this.#ahead(lane as Lane, each.id));
+      each.lookAhead(lanes, (lane) => this.#ahead(lane as Lane, each.tx));
     }
     return this.transactions.areWhole(this.isOurs);
   }
@@ -55,13 +55,13 @@ export class Attempts {
   }
 
   /** The rows of a transaction that were fetched of a lane and not taken. */
-  *#ahead({ feed }: Lane, id: string): Generator<SentRow> {
+  *#ahead({ feed }: Lane, tx: number): Generator<SentRow> {
     for (let ahead = 0;; ahead++) {
       const record = feed.peek(ahead);
       if (record === undefined) return;
       if (record.value === null || this.codec.scan(record, this.#head) !== undefined) continue;
       const { schema, table, transaction, transactionOrder } = this.#head;
-      if (transaction !== id) continue;
+      if (transaction === null || this.#head.tx !== tx) continue;
       const name = tableName({ schema, name: table });
       yield { table: name, order: transactionOrder, atMs: record.timestampMs };
     }

@@ -30,8 +30,8 @@ export class Marks {
   feed: PartitionFeed | undefined;
   /** When the first mark after the position was sent, ms since 1970. */
   #firstAtMs: number | undefined;
-  /** Ids of which the sink has said whether they were applied before. */
-  #asked: ReadonlySet<string> = new Set();
+  /** Those of which the sink has said whether they were applied before. */
+  #asked: ReadonlySet<number> = new Set();
 
   constructor(private readonly options: MarksOptions) {}
 
@@ -105,8 +105,8 @@ export class Marks {
     const lacking = [...transactions.lacking(isOurs)];
     if (lacking.length === 0 || lacking.some(({ table }) => isOnItsWay(table))) return false;
     this.#lookAhead(feed);
-    for (const { id } of lacking) {
-      const at = this.#lastBegins.get(id) ?? 0;
+    for (const { tx } of lacking) {
+      const at = this.#lastBegins.get(tx) ?? 0;
       if (at > feed.next) this.#readTo = at;
     }
     return this.#readTo > feed.next;
@@ -115,7 +115,7 @@ export class Marks {
   /** Notes which transactions begin in what was read ahead, each mark once; and asks for more. */
   #lookAhead(feed: PartitionFeed): void {
     if (this.#lastBegins.size > BEGINS_MAX) {
-      for (const [id, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(id);
+      for (const [tx, at] of this.#lastBegins) if (at < feed.next) this.#lastBegins.delete(tx);
     }
     const known = this.#lookedTo - feed.next;
     for (let ahead = Math.max(0, known);; ahead++) {
@@ -123,7 +123,7 @@ export class Marks {
       if (record === undefined) return;
       const mark = this.#scan(record);
       if (mark !== null && !(mark instanceof Fault) && mark.status === "BEGIN") {
-        this.#lastBegins.set(mark.id, record.offset);
+        this.#lastBegins.set(txOf(mark.id), record.offset);
       }
       this.#lookedTo = record.offset + 1;
     }
@@ -132,29 +132,32 @@ export class Marks {
   #readTo = 0;
   /** Up to this offset marks were looked at ahead, and where each transaction begins last. */
   #lookedTo = 0;
-  readonly #lastBegins = new Map<string, number>();
+  readonly #lastBegins = new Map<number, number>();
 
   /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
   #mayBeOld({ id, lsn }: TransactionMark): boolean {
     const { transactions, lsnAtStart } = this.options;
-    if (transactions.get(id) !== undefined || transactions.isDone(id)) return false;
-    return lsn > 0 && lsn <= lsnAtStart && !this.#asked.has(id);
+    if (lsn === 0 || lsn > lsnAtStart) return false;
+    const tx = txOf(id);
+    return transactions.get(tx) === undefined && !transactions.isDone(tx) && !this.#asked.has(tx);
   }
 
   /** Asks the sink about all transactions that the marks read ahead name: after a crash of the
    * connector's they come in runs. */
   #ask(feed: PartitionFeed, committedSeq: number): Stop {
-    const ids: string[] = [];
-    for (let ahead = 0; ids.length < ASKED_MAX; ahead++) {
+    const txs: number[] = [];
+    for (let ahead = 0; txs.length < ASKED_MAX; ahead++) {
       const record = feed.peek(ahead);
       if (record === undefined) break;
       const mark = this.#scan(record);
-      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark)) ids.push(mark.id);
+      if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark)) {
+        txs.push(txOf(mark.id));
+      }
     }
     const answer = (applied: ReadonlySet<number>) => {
-      this.#asked = new Set(ids);
-      for (const id of ids) if (applied.has(txOf(id))) this.options.transactions.wasDone(id);
+      this.#asked = new Set(txs);
+      for (const tx of txs) if (applied.has(tx)) this.options.transactions.wasDone(tx);
     };
-    return { kind: "ask", txs: ids.map(txOf), before: committedSeq, answer };
+    return { kind: "ask", txs, before: committedSeq, answer };
   }
 }

@@ -310,8 +310,8 @@ export class Order {
       this.#wantsMarks = true;
       return BLOCKED;
     }
-    const id = this.#marks.feed === undefined ? null : head.transaction;
-    const transaction = id === null ? undefined : this.#transactions.get(id);
+    const isMarked = this.#marks.feed !== undefined && head.transaction !== null;
+    const transaction = isMarked ? this.#transactions.get(head.tx) : undefined;
     if (lane.original > 0) {
       if (transaction !== undefined) {
         if (lane.original < transaction.firstSeq) transaction.wasApplied = true;
@@ -320,14 +320,14 @@ export class Order {
       this.duplicates++;
       return this.#pass(lane);
     }
-    if (id !== null && transaction === undefined && !this.#transactions.isDone(id)) {
+    if (isMarked && transaction === undefined && !this.#transactions.isDone(head.tx)) {
       if (!lane.isLate) lane.waitsSince = this.#transactions.opened;
       if (!lane.isLate || !this.#marks.arePast(head.lsn, record.timestampMs)) return BLOCKED;
-      this.#transactions.wasDone(id);
+      this.#transactions.wasDone(head.tx);
     }
     // What is in no transaction must not be in the way of a whole one: should it be a fault, that one
     // is applied before.
-    if (id === null && this.#transactions.areWhole(this.#isOurs)) return BLOCKED;
+    if (!isMarked && this.#transactions.areWhole(this.#isOurs)) return BLOCKED;
     const name = lane.table;
     const pass = (): undefined => {
       if (transaction !== undefined) this.#count(transaction, lane, true);
@@ -349,7 +349,7 @@ export class Order {
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
-      if (id === null && head.transaction !== null) this.#transactions.wasDone(head.transaction);
+      if (!isMarked && head.transaction !== null) this.#transactions.wasDone(head.tx);
     }
     return stop;
   }
@@ -419,11 +419,11 @@ export class Order {
   }
 
   /** A change that waits for its transaction to begin. */
-  #stray(): { table: string; transaction: string } | undefined {
+  #stray(): { table: string; tx: number } | undefined {
     if (this.#marks.feed === undefined) return undefined;
     for (const lane of this.#lanes) {
       if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
-      return { table: lane.table, transaction: lane.head.transaction };
+      return { table: lane.table, tx: lane.head.tx };
     }
     return undefined;
   }

@@ -7,7 +7,7 @@ import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { END, type Stop } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { letterOf } from "./letter.ts";
-import { type OpenTransaction, type Transactions, txOf } from "./transactions.ts";
+import type { OpenTransaction, Transactions } from "./transactions.ts";
 
 /** Without progress for so long, it is looked whether something lacks. */
 const LOOK_MS = 2000;
@@ -25,7 +25,7 @@ export interface PatienceOptions {
   /** Whether a table's changes come to us. */
   isOurs(table: string): boolean;
   /** A change that waits for its transaction to begin, if there is one. */
-  stray(): { readonly table: string; readonly transaction: string } | undefined;
+  stray(): { readonly table: string; readonly tx: number } | undefined;
 }
 
 /** See the top of this file. */
@@ -66,7 +66,7 @@ export class Patience {
     if (this.options.now() - this.#progressAtMs < LACKING_MS) return null;
     for (const each of this.options.transactions.all) {
       const missing = each.missing((table) => this.options.isOurs(table));
-      if (missing.length > 0) return lacking(each.id, missing);
+      if (missing.length > 0) return lacking(each.tx, missing);
     }
     return null;
   }
@@ -81,18 +81,18 @@ export class Patience {
       const missing = each.missing((table) => this.options.isOurs(table));
       if (missing.length === 0) continue;
       if (this.#asked !== each) return this.#ask(each);
-      if (isLate) return this.#giveUp(each.id, lacking(each.id, missing), missing[0].table);
+      if (isLate) return this.#giveUp(each.tx, lacking(each.tx, missing), missing[0].table);
     }
     const stray = isLate && !transactions.isOpen ? this.options.stray() : undefined;
     if (stray === undefined) return END;
     const what = `a change of ${stray.table} came, and the transaction topic has no BEGIN of its ` +
-      `transaction ${stray.transaction}`;
-    return this.#giveUp(stray.transaction, what, stray.table);
+      `transaction ${stray.tx}`;
+    return this.#giveUp(stray.tx, what, stray.table);
   }
 
   #ask(transaction: OpenTransaction): Stop {
     this.#asked = transaction;
-    const tx = txOf(transaction.id);
+    const { tx } = transaction;
     const answer = (applied: ReadonlySet<number>) => {
       if (!applied.has(tx)) return;
       transaction.wasApplied = true;
@@ -101,7 +101,7 @@ export class Patience {
     return { kind: "ask", txs: [tx], before: this.options.before(), answer };
   }
 
-  #giveUp(id: string, what: string, table: string): Stop {
+  #giveUp(tx: number, what: string, table: string): Stop {
     const { transactions, patienceMs, now } = this.options;
     const fault = new Fault("incomplete", {
       what,
@@ -110,7 +110,7 @@ export class Patience {
         "again; or take it as it is (SLUICE_ON_BAD_RECORD=dead-letter) and compare with the source.",
     });
     const setAside = (): DeadLetter => {
-      transactions.giveUp(id);
+      transactions.giveUp(tx);
       this.moved();
       return letterOf(fault, undefined, table, now());
     };
@@ -118,8 +118,8 @@ export class Patience {
   }
 }
 
-function lacking(id: string, missing: readonly { table: string; rows: number }[]): string {
+function lacking(tx: number, missing: readonly { table: string; rows: number }[]): string {
   const each = missing.map(({ table, rows }) => `${rows} of ${table}`);
-  return `transaction ${id} has ended at the source, and the topics lack changes of it: ` +
+  return `transaction ${tx} has ended at the source, and the topics lack changes of it: ` +
     each.join(", ");
 }

@@ -11,7 +11,7 @@
 import type { TransactionMark } from "../../decode/decoder.ts";
 import type { Lsn } from "../position.ts";
 
-/** Ids of whole transactions that are remembered, so that one that comes again is not waited for. */
+/** Numbers of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
 
 /** The source's own number of a transaction, which is its id's text. */
@@ -80,7 +80,7 @@ export class OpenTransaction {
   #part: Part | undefined;
 
   /** `firstSeq`: the number that its first row would get. */
-  constructor(readonly id: string, readonly firstSeq: number) {}
+  constructor(readonly tx: number, readonly firstSeq: number) {}
 
   /** BEGIN was sent at `atMs`. */
   begin(atMs: number): void {
@@ -156,7 +156,7 @@ export class OpenTransaction {
    * none: an attempt sends them in order. `ahead` gives a partition's records that are of it. */
   lookAhead(partitions: Iterable<object>, ahead: (partition: object) => Iterable<SentRow>): void {
     if (this.#begins < 2 || this.counts === null) return;
-    this.#ahead = new OpenTransaction(this.id, 0);
+    this.#ahead = new OpenTransaction(this.tx, 0);
     for (const partition of partitions) {
       for (const { table, order, atMs } of ahead(partition)) {
         this.#ahead.count(partition, table, order, atMs, false);
@@ -189,9 +189,10 @@ export class OpenTransaction {
 
 /** See the top of this file. */
 export class Transactions {
-  readonly #open = new Map<string, OpenTransaction>();
-  #done = new Set<string>();
-  #doneBefore = new Set<string>();
+  /** By the source's number, as all below: a text that was just made is slow to look up. */
+  readonly #open = new Map<number, OpenTransaction>();
+  #done = new Set<number>();
+  #doneBefore = new Set<number>();
 
   /** Counts up when a transaction is opened that was not, or is known to be done without having been
    * open: a change that waits for its transaction need not be looked at before. */
@@ -205,8 +206,8 @@ export class Transactions {
     return this.#open.size > 0;
   }
 
-  get(id: string): OpenTransaction | undefined {
-    return this.#open.get(id);
+  get(tx: number): OpenTransaction | undefined {
+    return this.#open.get(tx);
   }
 
   get all(): Iterable<OpenTransaction> {
@@ -214,21 +215,22 @@ export class Transactions {
   }
 
   /** Whether the transaction was whole before. */
-  isDone(id: string): boolean {
-    return this.#done.has(id) || this.#doneBefore.has(id);
+  isDone(tx: number): boolean {
+    return this.#done.has(tx) || this.#doneBefore.has(tx);
   }
 
   /** What those lack that have ended, by transaction and table. */
-  *lacking(isOurs: (table: string) => boolean): Generator<{ id: string; table: string }> {
+  *lacking(isOurs: (table: string) => boolean): Generator<{ tx: number; table: string }> {
     for (const each of this.#open.values()) {
-      for (const { table } of each.missing(isOurs)) yield { id: each.id, table };
+      for (const { table } of each.missing(isOurs)) yield { tx: each.tx, table };
     }
   }
 
   /** Whether this mark is to be taken now: no transaction has ended that lacks rows. Or else it says
    * that the connector has gone back, since it is of one that was whole, or begins again. */
   wants({ id, status }: TransactionMark, isOurs: (table: string) => boolean): boolean {
-    if (this.isDone(id) || (status === "BEGIN" && this.#open.has(id))) return true;
+    const tx = txOf(id);
+    if (this.isDone(tx) || (status === "BEGIN" && this.#open.has(tx))) return true;
     let isEnded = this.#open.size > 0;
     for (const each of this.#open.values()) {
       if (each.mayLackOld || each.missing(isOurs).length > 0) return false;
@@ -239,11 +241,12 @@ export class Transactions {
 
   /** Takes a mark of the transaction topic, which was sent at `atMs`. */
   mark({ id, status, counts, lsn }: TransactionMark, nextSeq: number, atMs: number): void {
-    if (this.isDone(id)) return;
-    let transaction = this.#open.get(id);
+    const tx = txOf(id);
+    if (this.isDone(tx)) return;
+    let transaction = this.#open.get(tx);
     if (transaction === undefined) {
-      transaction = new OpenTransaction(id, nextSeq);
-      this.#open.set(id, transaction);
+      transaction = new OpenTransaction(tx, nextSeq);
+      this.#open.set(tx, transaction);
       this.opened++;
     }
     if (status === "BEGIN") transaction.begin(atMs);
@@ -275,25 +278,25 @@ export class Transactions {
   /** Ends all that are open, if all are whole. False: some are not. */
   endIfWhole(isOurs: (table: string) => boolean): boolean {
     if (!this.areWhole(isOurs)) return false;
-    for (const id of this.#open.keys()) this.#remember(id);
+    for (const tx of this.#open.keys()) this.#remember(tx);
     this.#open.clear();
     return true;
   }
 
   /** Notes that one was applied, before a restart. */
-  wasDone(id: string): void {
+  wasDone(tx: number): void {
     this.opened++;
-    this.#remember(id);
+    this.#remember(tx);
   }
 
   /** Gives up on one: it counts as whole, with what has come of it. */
-  giveUp(id: string): void {
-    this.#open.delete(id);
-    this.#remember(id);
+  giveUp(tx: number): void {
+    this.#open.delete(tx);
+    this.#remember(tx);
   }
 
-  #remember(id: string): void {
+  #remember(tx: number): void {
     if (this.#done.size >= DONE_MAX) [this.#doneBefore, this.#done] = [this.#done, new Set()];
-    this.#done.add(id);
+    this.#done.add(tx);
   }
 }
