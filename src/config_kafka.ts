@@ -6,10 +6,10 @@ import { number, oneOf, setting, text } from "./setting.ts";
 export const KAFKA_SETTINGS = {
   SLUICE_KAFKA_BROKERS: setting({
     parse: z.string().transform((value) => value.split(",").map((part) => part.trim()))
-      .pipe(z.array(text(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/)).min(1)),
+      .pipe(z.array(text(/^[^:\s,[\]]+:\d{1,5}$/)).min(1)),
     byDefault: undefined,
     required: "required with SLUICE_SOURCE=kafka",
-    allowed: "host:port of one or more brokers, separated by commas",
+    allowed: "host:port of one or more brokers, separated by commas; IPv6 by a host's name only",
     why: "Where the cluster is found; the addresses that its brokers advertise must be reachable.",
   }),
   SLUICE_KAFKA_TOPIC_PREFIX: setting({
