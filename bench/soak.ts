@@ -11,6 +11,7 @@ import { PostgresServe } from "./postgres_serve.ts";
 import type { BenchOptions, Row } from "./report.ts";
 import { benchServer, settle } from "./setup.ts";
 import { assertBounded, assertEqual, assertLogTells, rememberState } from "./soak_check.ts";
+import { plotSoak } from "./soak_plot.ts";
 import { type SoakSample, SoakSampler } from "./soak_samples.ts";
 import { makeSource, SoakTraffic } from "./soak_traffic.ts";
 import { usageOf } from "./usage.ts";
@@ -49,7 +50,12 @@ export async function benchSoak(
     const cpuBefore = (await usageOf(serve.pid))!.cpuSeconds;
     using bar = progressBar("soak", minutes * 60, { unit: "s" });
     traffic = new SoakTraffic(sql, rate);
-    sampler = new SoakSampler(serve, watch, file, ({ seconds }) => bar.update(seconds));
+    sampler = new SoakSampler(
+      serve,
+      watch,
+      file,
+      ({ seconds }) => bar.update(Math.min(Math.floor(seconds), minutes * 60)),
+    );
     const failure = Promise.race([serve.failure(), traffic.failure(), sampler.failure()]);
     failure.catch(() => {}); // each wait below tells
     const wait = (ms: number) => Promise.race([failure, pause(ms)]);
@@ -67,6 +73,10 @@ export async function benchSoak(
     await sampler.stop();
     stoppedAt = Date.now();
   }
+  const { samples } = sampler;
+  await Deno.mkdir("dist", { recursive: true });
+  await Deno.writeTextFile("dist/soak-samples.json", JSON.stringify(samples) + "\n");
+  for (const plot of await plotSoak(samples, totalMb)) console.log(`Written to ${plot}.`);
   const instance = await DuckDBInstance.create(file, { access_mode: "READ_ONLY" });
   const warehouse = await instance.connect();
   try {
@@ -85,9 +95,6 @@ export async function benchSoak(
     await sql.end();
     await watch.end();
   }
-  const { samples } = sampler;
-  await Deno.mkdir("dist", { recursive: true });
-  await Deno.writeTextFile("dist/soak-samples.json", JSON.stringify(samples) + "\n");
   const note = `${rate} changes/s wanted, ${totalMb} MB in all, ` +
     `SLUICE_HISTORY_RETENTION=${retentionMinutes}m; serve took ${cpuSeconds.toFixed(0)} s of CPU ` +
     `for ${traffic.changes} changes`;

@@ -17,6 +17,7 @@ import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
 import { createTables, dropTables } from "./tables.ts";
+import { Questions, Vacuum } from "./vacuum.ts";
 
 /**
  * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
@@ -53,6 +54,9 @@ export interface WarehouseOptions {
 
 /** See the top of this file. */
 export class Warehouse implements Sink {
+  /** The questions of those who read the file beside us. */
+  readonly questions = new Questions();
+  readonly #vacuum = new Vacuum(this.questions);
   #inTransaction = false;
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
@@ -257,6 +261,7 @@ export class Warehouse implements Sink {
     const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
+    await this.#vacuum.beforeCheckpoint(performance.now());
     this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
