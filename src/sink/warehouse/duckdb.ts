@@ -163,6 +163,8 @@ export class Warehouse implements Sink {
     for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
     await this.#run("DELETE FROM _sluice.tables");
     await this.#run("DELETE FROM _sluice.folds");
+    await this.#run("DELETE FROM _sluice.retention");
+    this.#retention?.restart();
     await this.#run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
