@@ -17,6 +17,11 @@ import { keyList, logTable, sameKey } from "./tables.ts";
 /** A piece looks at this many changes. */
 const PIECE_ROWS = 50_000;
 
+/** A piece is looked through at most so often… */
+const PIECE_MS_MIN = 1000;
+/** …and a pass over all logs begins at most so often. */
+const PASS_MS_MIN = 60_000;
+
 /** Of each log, what the last pass over it has done; see {@linkcode Done}. */
 export const RETENTION_TABLE = "CREATE TABLE IF NOT EXISTS _sluice.retention " +
   "(schema VARCHAR, name VARCHAR, seq BIGINT, horizon TIMESTAMPTZ)";
@@ -48,6 +53,7 @@ interface Pass {
 /** See the top of this file. */
 export class Retention {
   #pass: Pass | undefined;
+  #dueMs = 0;
 
   /**
    * `query` answers the rows of a statement, as text; `change` runs one in a transaction of its
@@ -59,6 +65,13 @@ export class Retention {
     private readonly change: (sql: string) => Promise<number>,
     private readonly pieceRows = PIECE_ROWS,
   ) {}
+
+  /** Does the next piece when its time has come. `logs` gives all of them, as they are now. */
+  async maintain(nowMs: number, logs: () => Log[]): Promise<void> {
+    if (nowMs < this.#dueMs) return;
+    const goesOn = await this.piece(nowMs, logs);
+    this.#dueMs = nowMs + (goesOn ? PIECE_MS_MIN : PASS_MS_MIN);
+  }
 
   /** Does the next piece of the pass, or the first of a new one; returns whether the pass goes on. */
   async piece(nowMs: number, logs: () => Log[]): Promise<boolean> {
