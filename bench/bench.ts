@@ -15,13 +15,15 @@ import type { BenchOptions, Row } from "./report.ts";
 import { report } from "./report.ts";
 import { parseArgs } from "node:util";
 
-const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--minutes N] [--total-mb N]
+const HELP =
+  `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--minutes N] [--total-mb N]
 
   snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
-  memory     what is hard on memory, and the RSS that it takes
+  memory     what is hard on memory, and the RSS that \`serve\` takes, sampled and plotted; cases:
+             transaction, row, values, tables, backlog (default: all of them)
   soak       a steady load for half an hour: memory, the file's size, and what is in it at the end
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
@@ -35,7 +37,7 @@ const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--minutes N] 
                  kafka: changes (default 600000 and 1000000)
   --rate N       latency and soak: changes a second (default 2000 and 5000)
   --minutes N    soak: how long (default 30); SLUICE_HISTORY_RETENTION is a sixth of it
-  --total-mb N   the memory budget (default 2048, for soak 512)
+  --total-mb N   the memory budget (default 2048; for soak 512; for memory 512 and 2048)
 `;
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
@@ -50,7 +52,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
 };
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals: [what] } = parseArgs({
+  const { values, positionals: [what, ...only] } = parseArgs({
     args,
     allowPositionals: true,
     options: {
@@ -74,13 +76,16 @@ async function main(args: string[]): Promise<number> {
     });
   }
   const number = (text?: string) => text === undefined ? undefined : Number(text);
-  const options: BenchOptions = {
+  const given = number(values["total-mb"]);
+  const rows = await bench({
     rows: number(values.rows),
     rate: number(values.rate),
     minutes: number(values.minutes),
-    totalMb: number(values["total-mb"]) ?? (what === "soak" ? 512 : 2048),
-  };
-  await report(what, await bench(options));
+    totalMb: given ?? (what === "soak" ? 512 : 2048),
+    budgetsMb: given === undefined ? [512, 2048] : [given],
+    only,
+  });
+  await report(what, rows);
   return 0;
 }
 

@@ -2,7 +2,9 @@
 // @ts-types="npm:@types/pg@8.23.1"
 import type pg from "pg";
 import { SOAK_TABLES } from "./soak_traffic.ts";
-import type { PostgresServe } from "./postgres_serve.ts";
+import { type Changes, parseChanges, type Readiness } from "../src/dev/readiness.ts";
+import type { MemoryReport } from "../src/metrics.ts";
+import type { ServeProcess } from "./serve.ts";
 
 /** One look. MB are 2^20 bytes. */
 export interface SoakSample {
@@ -20,7 +22,7 @@ export interface SoakSample {
   logRows: number | null;
   /** Changes applied since `serve` started. */
   applied: number;
-  /** By /readyz; null when it did not answer. */
+  /** By /readyz; null when it is not known. */
   lagSeconds: number | null;
   /** What the source has flushed and was not told to be durable here. */
   slotMb: number;
@@ -40,7 +42,7 @@ export class SoakSampler {
 
   /** Begins at once. `file` is the warehouse's. */
   constructor(
-    private readonly serve: PostgresServe,
+    private readonly serve: ServeProcess,
     private readonly sql: pg.Client,
     private readonly file: string,
     private readonly onSample: (sample: SoakSample) => void,
@@ -75,9 +77,9 @@ export class SoakSampler {
 
   async #look(seconds: number, counts: boolean): Promise<SoakSample> {
     const [memory, readiness, changes, slot, file, wal, status] = await Promise.all([
-      this.serve.memory(),
-      this.serve.readiness(),
-      this.serve.changes(),
+      this.serve.get<MemoryReport>("/v1/memory"),
+      this.serve.get<Readiness>("/readyz"),
+      this.#changes(),
       this.sql.query(
         "SELECT pg_current_wal_flush_lsn() - confirmed_flush_lsn AS bytes FROM pg_replication_slots",
       ),
@@ -98,17 +100,21 @@ export class SoakSampler {
       walMb: round(wal?.size ?? 0),
       logRows: counted?.logRows ?? null,
       applied: changes.streamed,
-      lagSeconds: readiness?.lag_seconds ?? null,
+      lagSeconds: readiness.lag_seconds,
       slotMb: round(Number(slot.rows[0].bytes)),
     };
   }
 
   async #count(): Promise<{ logRows: number; usedBytes: number }> {
-    const [[logRows, usedBytes]] = await this.serve.sql(
+    const [logRows, usedBytes] = await this.serve.sqlRow(
       `SELECT ${COUNTS.join(" + ")}, (SELECT sum(used_blocks * block_size)::BIGINT
          FROM pragma_database_size())`,
     );
-    return { logRows: Number(logRows), usedBytes: Number(usedBytes) };
+    return { logRows, usedBytes };
+  }
+
+  async #changes(): Promise<Changes> {
+    return parseChanges(await (await fetch(`${this.serve.base}/metrics`)).text());
   }
 }
 
