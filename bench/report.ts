@@ -5,7 +5,12 @@ import { cpuUsage } from "node:process";
 /** What every bench takes. */
 export interface BenchOptions {
   rows?: number;
+  /** The memory budget, MB. */
   totalMb: number;
+  /** Where several are measured: these. */
+  budgetsMb: number[];
+  /** Words after the bench's name; none: everything. */
+  only: string[];
   /** Changes a second, where the bench makes its own traffic. */
   rate?: number;
 }

@@ -6,11 +6,8 @@
  * top: the runtime reads it there itself, and a binary is given it as flags.
  */
 
-/**
- * `--max-heap-size` (MB) bounds each isolate's heap: see src/budget.ts. `--expose-gc` lets main tell
- * what it holds from garbage, before it ends the process for its heap.
- */
-const V8_FLAGS = ["--max-heap-size=512", "--expose-gc"];
+/** `--max-heap-size` (MB) bounds each isolate's heap: see src/budget.ts. */
+const V8_FLAGS = ["--max-heap-size=512"];
 
 /**
  * Permissions and V8 flags. Addresses, folders and certificates are settings, so net, read and

@@ -2,6 +2,7 @@
  * The ingest isolate: a web Worker that owns the source, the batches and the warehouse file. It
  * talks to main by the messages of messages.ts, and to nobody else.
  */
+import { tuneDuckdb } from "./allocator.ts";
 import { planBudget } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { toFaultData } from "./errors.ts";
@@ -61,6 +62,7 @@ class Ingest {
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
     });
+    tuneDuckdb(budget.totalBytes);
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);
     const pool = new Pool(areaBytes["task-off-heap"]);
     const pipeline = new Pipeline({

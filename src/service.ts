@@ -3,6 +3,7 @@
  * ends the process with its own exit code (errors.ts); a restart goes on from what is durable.
  */
 import { parseArgs } from "node:util";
+import { collectGarbage, tuneProcess } from "./allocator.ts";
 import { createApp } from "./api/app.ts";
 import { type Budget, planBudget } from "./budget.ts";
 import { type Config, parseHttpAddr, readConfig, requireSource, settingsHelp } from "./config.ts";
@@ -37,9 +38,6 @@ ${settingsHelp()}
 
 const log = logger("service");
 
-/** V8's own, by the flag `--expose-gc` (flags.ts): collects all garbage of this isolate. */
-declare const gc: () => void;
-
 /** The `serve` mode. Resolves with the exit code. */
 export async function runServe(args: string[], env: Record<string, string>): Promise<number> {
   const options = parseOptions(args);
@@ -51,6 +49,7 @@ export async function runServe(args: string[], env: Record<string, string>): Pro
   requireSource(config);
   const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
   await startLogging(config);
+  tuneProcess();
   try {
     return await new Service(config, budget).run(options);
   } finally {
@@ -178,7 +177,7 @@ class Service {
     const limit = this.budget.areaBytes["framework-heap"];
     const timer = setInterval(() => {
       if (Deno.memoryUsage().heapUsed <= limit) return;
-      gc(); // a large answer that has been sent is garbage, and no reason to end
+      collectGarbage(); // V8 lets garbage lie for as long as its own, larger limit allows
       const { heapUsed } = Deno.memoryUsage();
       if (heapUsed <= limit) return;
       clearInterval(timer);

@@ -59,8 +59,11 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
     instance = await DuckDBInstance.create(file, {
       memory_limit: `${Math.floor(options.memoryBytes / 1024 / 1024)}MB`,
       temp_directory: spill,
-      // Freed memory goes back to the system in time for a small budget (default 128 MB).
+      // Freed memory goes back to the system in time for a small budget (defaults: 128 MB, 512 MB,
+      // and no threads of its own): see also allocator.ts.
       allocator_flush_threshold: `${Math.min(128, Math.floor(options.memoryBytes / 2 ** 23))}MB`,
+      allocator_background_threads: "true",
+      allocator_bulk_deallocation_flush_threshold: "8MB",
       // The newest form of the file: what it takes to compress it is a fifth less than for the
       // oldest, which is DuckDB's default. It is set when the file is made.
       storage_compatibility_version: "v1.5.0",
