@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
 import { LETTERS_TABLE } from "./letters.ts";
+import { RETENTION_TABLE } from "./retention.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
 export const LAYOUT_VERSION = 2;
@@ -37,6 +38,7 @@ const OWN_TABLES = [
   "CREATE TABLE IF NOT EXISTS _sluice.folds (schema VARCHAR, name VARCHAR, seq BIGINT)",
   "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
   LETTERS_TABLE,
+  RETENTION_TABLE,
 ];
 
 /** Where the file is. */
@@ -44,9 +46,25 @@ export function fileOf(dataDir: string): string {
   return join(dataDir, FILE_NAME);
 }
 
-/** Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version. */
+/**
+ * Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version; or
+ * `disk-full`, with no half of a new file left behind.
+ */
 export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstance> {
   const file = fileOf(options.dataDir);
+  const isNew = !await isThere(file);
+  try {
+    return await open(file, options);
+  } catch (error) {
+    if (isNew && error instanceof Fault && error.kind === "disk-full") {
+      // DuckDB would take what it has written of it for a damaged file.
+      for (const path of [file, `${file}.wal`]) if (await isThere(path)) await Deno.remove(path);
+    }
+    throw error;
+  }
+}
+
+async function open(file: string, options: OpenOptions): Promise<DuckDBInstance> {
   const spill = join(options.dataDir, "spill");
   let instance: DuckDBInstance;
   try {
@@ -89,6 +107,10 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
   }
   connection.closeSync();
   return instance;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
 }
 
 async function checkVersion(connection: DuckDBConnection, file: string): Promise<void> {
