@@ -4,6 +4,7 @@
  * connector, and Kafka, take.
  */
 import { Kafka, logLevel } from "kafkajs";
+import { addCodecs } from "../src/source/kafka/codecs.ts";
 import { mendRequestQueue } from "../src/source/kafka/request_queue.ts";
 
 /** What the bench tells it. */
@@ -39,12 +40,17 @@ let ends: End[] = [];
 
 async function start(brokers: string, prefix: string): Promise<void> {
   mendRequestQueue();
+  addCodecs();
   const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: crypto.randomUUID(), maxWaitTimeInMs: 1000 });
   await consumer.connect();
   await consumer.subscribe({ topics: [new RegExp(`^${prefix}\\.`)], fromBeginning: false });
-  const joined = new Promise<void>((resolve) => {
+  const joined = new Promise<void>((resolve, reject) => {
     consumer.on(consumer.events.GROUP_JOIN, () => resolve());
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      reject(payload.error);
+      reportError(payload.error);
+    });
   });
   const transactions = `${prefix}.transaction`;
   await consumer.run({
