@@ -10,12 +10,14 @@ import { benchKafka } from "./kafka.ts";
 import { benchKafkaLatency } from "./kafka_latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
+import { benchSoak } from "./soak.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
 import { report } from "./report.ts";
 import { parseArgs } from "node:util";
 
-const HELP = `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--total-mb N]
+const HELP =
+  `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--minutes N] [--total-mb N]
 
   snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
              COPY … TO STDOUT that the same client reads and throws away
@@ -23,6 +25,7 @@ const HELP = `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--
   latency    commit at the source → visible here, under steady traffic
   memory     what is hard on memory, and the RSS that \`serve\` takes, sampled and plotted; cases:
              transaction, row, values, tables, backlog (default: all of them)
+  soak       a steady load for half an hour: memory, the file's size, and what is in it at the end
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
              bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
@@ -37,8 +40,9 @@ const HELP = `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--
   --rows N       rows of transactions (default 1000000, for growth 10000000, for kafka-latency
                  20000, which the connector has to copy first); for stream and
                  kafka: changes (default 600000 and 1000000)
-  --rate N       latency and kafka-latency: changes a second (default 2000)
-  --total-mb N   the memory budget (default 2048; for memory 512 and 2048)
+  --rate N       latency, kafka-latency and soak: changes a second (default 2000, 2000 and 5000)
+  --minutes N    soak: how long (default 30); SLUICE_HISTORY_RETENTION is a sixth of it
+  --total-mb N   the memory budget (default 2048; for soak 512; for memory 512 and 2048)
 `;
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
@@ -50,6 +54,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   "kafka-latency": benchKafkaLatency,
   growth: benchGrowth,
   memory: benchMemory,
+  soak: benchSoak,
 };
 
 async function main(args: string[]): Promise<number> {
@@ -59,6 +64,7 @@ async function main(args: string[]): Promise<number> {
     options: {
       rows: { type: "string" },
       rate: { type: "string" },
+      minutes: { type: "string" },
       "total-mb": { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -80,7 +86,8 @@ async function main(args: string[]): Promise<number> {
   const rows = await bench({
     rows: number(values.rows),
     rate: number(values.rate),
-    totalMb: given ?? 2048,
+    minutes: number(values.minutes),
+    totalMb: given ?? (what === "soak" ? 512 : 2048),
     budgetsMb: given === undefined ? [512, 2048] : [given],
     only,
   });

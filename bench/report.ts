@@ -13,6 +13,8 @@ export interface BenchOptions {
   only: string[];
   /** Changes a second, where the bench makes its own traffic. */
   rate?: number;
+  /** How long, where the bench runs for a time that is chosen. */
+  minutes?: number;
 }
 
 /** One line of the table. */

@@ -75,7 +75,9 @@ class Ingest {
       idleCommitMs: config.SLUICE_IDLE_COMMIT_SECONDS * 1000,
       onApplied: (applied) => port.postMessage({ kind: "applied", applied }),
     });
-    return new Ingest(pipeline, source, warehouse, new WarehouseReader(warehouse.instance), pool);
+    const { instance, questions } = warehouse;
+    const reader = new WarehouseReader(instance, { questions });
+    return new Ingest(pipeline, source, warehouse, reader, pool);
   }
 
   /** Runs until `stop`, then closes everything. */

@@ -115,7 +115,7 @@ export class Batch {
   reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
     if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
     let segment = this.#segmentOf(layout);
-    const last = segment?.chunks.at(-1);
+    const last = segment === undefined ? undefined : segment.chunks[segment.chunks.length - 1];
     const front = this.#front;
     if (last === undefined || last.rows + rows > last.capacity) {
       const capacity = last === undefined

@@ -45,19 +45,19 @@ function value(index: number, { kind, length }: Usual): string {
     `slots[${slot}]=${start}-base;slots[${slot + 1}]=${stop}-base;slots[${slot + 2}]=${what};`;
   const done = `break v;`;
   const fixed = length >= 4 && length <= UNROLLED_MAX
-    ? plainString(length, `${note("p+1", `p+${length + 1}`, STRING)}p+=${length + 2};${done}`)
+    ? plainString(length, `${note("p+1", `p+${length + 1}`, STRING)}p=p+${length + 2}|0;${done}`)
     : "";
-  const string = fixed + anyString(`${note("p+1", "q", STRING)}p=q+1;${done}`);
+  const string = fixed + anyString(`${note("p+1", "q", STRING)}p=q+1|0;${done}`);
   const number = `{let q=p;while(q<E&&view.getUint8(q)-48>>>0<10)q++;` +
     `if(q>p&&q<E&&(view.getUint8(p)!==48||q===p+1)){const c=view.getUint8(q);` +
     `if(c===44||c===125){${note("p", "q", INTEGER)}p=q;${done}}}}\n`;
   const word = `if(p+5<=E){const w=view.getInt32(p,true);` +
-    `if(w===${TRUE_WORD}){${note("p", "p+4", TRUE)}p+=4;${done}}` +
-    `if(w===${NULL_WORD}){${note("p", "p+4", NULL)}p+=4;${done}}` +
-    `if(w===${FALS_WORD}&&view.getUint8(p+4)===101){${note("p", "p+5", FALSE)}p+=5;${done}}}\n`;
+    `if(w===${TRUE_WORD}){${note("p", "p+4", TRUE)}p=p+4|0;${done}}` +
+    `if(w===${NULL_WORD}){${note("p", "p+4", NULL)}p=p+4|0;${done}}` +
+    `if(w===${FALS_WORD}&&view.getUint8(p+4)===101){${note("p", "p+5", FALSE)}p=p+5|0;${done}}}\n`;
   const nothing = `if(p+5<=E&&view.getInt32(p,true)===${NULL_WORD}){${
     note("p", "p+4", NULL)
-  }p+=4;${done}}\n`;
+  }p=p+4|0;${done}}\n`;
   const ways = kind === STRING
     ? [string, nothing]
     : kind === INTEGER
@@ -142,5 +142,5 @@ function rowCode(into: string): string {
   return `if(p+4>E)return false;` +
     `if(view.getUint8(p)===123){reader.at=p-base;if(!row(reader,${into},shape))return false;` +
     `p=reader.at+base;}` +
-    `else if(view.getInt32(p,true)===${NULL_WORD}){${into}.clear();p+=4;}else return false;\n`;
+    `else if(view.getInt32(p,true)===${NULL_WORD}){${into}.clear();p=p+4|0;}else return false;\n`;
 }

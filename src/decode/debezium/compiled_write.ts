@@ -4,7 +4,7 @@ import { META_COUNT, type TableLayout } from "../../batch/column.ts";
 import type { ColumnReader } from "./column_reader.ts";
 import { compiling } from "./compiling.ts";
 import type { DebeziumHead } from "./head.ts";
-import { putTimestampText } from "./instants.ts";
+import { putUsualTimestamp } from "./usual_instants.ts";
 import { FALSE, INTEGER, NULL, STRING, TRUE } from "./json.ts";
 import { putDecimal, putWhole } from "./numbers.ts";
 import { PAIRS, uuidCode } from "./uuid.ts";
@@ -32,7 +32,7 @@ export interface Way {
 
 /** Makes a {@linkcode Write}. */
 export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write {
-  let body = `const{PAIRS,putTimestampText,putDecimal,putWhole,putValue,readers}=h;
+  let body = `const{PAIRS,putUsualTimestamp,putDecimal,putWhole,putValue,readers}=h;
 return function(head,value,key,batch,chunk){
 const row=chunk.rows,data=chunk.data,rowSlots=head.after.slots,keySlots=head.key.slots;
 const isUpdate=head.op==="u",{ints,bytes}=batch;
@@ -42,7 +42,7 @@ const rowView=head.valueView,rowBase=value.byteOffset,keyView=head.keyView,keyBa
   body += `return true;}`;
   const helpers = {
     PAIRS,
-    putTimestampText,
+    putUsualTimestamp,
     putDecimal,
     putWhole,
     putValue,
@@ -88,14 +88,20 @@ function usualCode(way: Way, at: number, source: string): string {
       }}\nelse `;
     case "timestamp":
     case "timestamptz":
-      return `if(kind===${STRING})putTimestampText(batch,data[${at}]+row*8,${source},start,stop);\nelse `;
+      return `if(kind===${STRING}&&putUsualTimestamp(batch,data[${at}]+row*8,${view},` +
+        `${base}+start,stop-start));\nelse `;
     case "decimal":
       if (form.kind !== "plain" || type.kind !== "decimal") return "";
       return `if(kind===${STRING}){${check}putDecimal(batch,data[${at}]+row*${width},${width},` +
         `${type.width},${scale},${source},start,stop);}\nelse `;
-    case "int2":
     case "int4":
     case "int8":
+    case "date": // whose numbers of up to nine digits are days that it has
+      return `if(kind===${INTEGER}&&stop-start<=9&&${view}.getUint8(${base}+start)!==45){` +
+        `let n=0;for(let q=${base}+start|0,e=${base}+stop|0;q<e;q++)` +
+        `n=n*10+${view}.getUint8(q)-48|0;const to=(data[${at}]>>2)+row*${width / 4};ints[to]=n;` +
+        `${width === 8 ? "ints[to+1]=0;" : ""}}\nelse `;
+    case "int2":
       return `if(kind===${INTEGER})` +
         `putWhole(batch,data[${at}]+row*${width},${width},${source},start,stop);\nelse `;
     case "bool":

@@ -12,14 +12,14 @@ export function differs(piece: Uint8Array): string {
   if (length >= 8) { // as doubles, see literals.ts
     for (let k = 0; k < length; k += 8) {
       const at = Math.min(k, length - 8);
-      words.push(`view.getFloat64(p+${at},true)!==${view.getFloat64(at, true)}`);
+      words.push(`view.getFloat64(p+${at}|0,true)!==${view.getFloat64(at, true)}`);
     }
   } else if (length >= 4) {
     for (const at of new Set([0, length - 4])) {
-      words.push(`view.getInt32(p+${at},true)!==${view.getInt32(at, true)}`);
+      words.push(`view.getInt32(p+${at}|0,true)!==${view.getInt32(at, true)}`);
     }
   } else {
-    for (let at = 0; at < length; at++) words.push(`view.getUint8(p+${at})!==${piece[at]}`);
+    for (let at = 0; at < length; at++) words.push(`view.getUint8(p+${at}|0)!==${piece[at]}`);
   }
   return words.join("||");
 }
@@ -27,7 +27,7 @@ export function differs(piece: Uint8Array): string {
 /** Passes over `piece`, or returns false. */
 export function literal(piece: Uint8Array): string {
   if (piece.length === 0) return "";
-  return `if(p+${piece.length}>E||${differs(piece)})return false;p+=${piece.length};\n`;
+  return `if((p+${piece.length}|0)>E||${differs(piece)})return false;p=p+${piece.length}|0;\n`;
 }
 
 /** Up to this many digits are read one by one. */
@@ -66,12 +66,12 @@ export function digits(count: number, into: string | null): string {
   let lowerDigits = 0;
   parts.forEach(({ at, width }, i) => {
     if (width === 4) {
-      lines.push(`const w${i}=view.getInt32(p+${at},true);`);
+      lines.push(`const w${i}=view.getInt32(p+${at}|0,true);`);
       bad.push(`w${i}&0xf0f0f0f0^0x30303030|(w${i}+0x06060606&0xf0f0f0f0)^0x30303030`);
       lines.push(`let g${i}=w${i}&0x0f0f0f0f;g${i}=g${i}*10+(g${i}>>8)&0x00ff00ff;`);
       lines.push(`g${i}=g${i}*100+(g${i}>>16)&0xffff;`);
     } else {
-      lines.push(`const g${i}=view.getUint8(p+${at})-48;`);
+      lines.push(`const g${i}=view.getUint8(p+${at}|0)-48;`);
       bad.push(`(g${i}|9-g${i})&0x80000000`);
     }
     const part = at < 8 ? upper : lower;
@@ -80,9 +80,9 @@ export function digits(count: number, into: string | null): string {
     if (at >= 8) lowerDigits += width;
   });
   const value = lower.length === 0 ? upper[0] : `${upper[0]}*${10 ** lowerDigits}+${lower[0]}`;
-  return `o:{if(p+${count}<E){${into === null ? onlyChecks(lines) : lines.join("")}` +
+  return `o:{if((p+${count}|0)<E){${into === null ? onlyChecks(lines) : lines.join("")}` +
     `if((${bad.map((each) => `(${each})`).join("|")})===0` +
-    `&&view.getUint8(p+${count})-48>>>0>9){p+=${count};` +
+    `&&view.getUint8(p+${count}|0)-48>>>0>9){p=p+${count}|0;` +
     `${into === null ? "" : `${into}=${value};`}break o;}}${otherwise}}\n`;
 }
 
@@ -103,19 +103,19 @@ export function plainString(count: number, then: string): string {
   const marks: string[] = [];
   for (let k = 0; k < count; k += 4) {
     const at = 1 + Math.min(k, count - 4);
-    words.push(`const w${k}=view.getInt32(p+${at},true);`);
+    words.push(`const w${k}=view.getInt32(p+${at}|0,true);`);
     marks.push(special(`w${k}`));
   }
-  return `if(p+${count + 2}<=E&&view.getUint8(p)===34&&view.getUint8(p+${count + 1})===34){` +
+  return `if((p+${count + 2}|0)<=E&&view.getUint8(p)===34&&view.getUint8(p+${count + 1}|0)===34){` +
     `${words.join("")}if(((${marks.join("|")})&0x80808080)===0){${then}}}\n`;
 }
 
 /** Finds the end `q` of the string whose quote is at `p`, if it is plain ASCII; then `then`. */
 export function anyString(then: string): string {
-  return `if(view.getUint8(p)===34){let q=p+1,f=0;` +
+  return `if(view.getUint8(p)===34){let q=p+1|0,f=0;` +
     `while(q<=E-8){const a=view.getInt32(q,true),b=view.getInt32(q+4,true);` +
     `const x=(${special("a")})&0x80808080,y=(${special("b")})&0x80808080;` +
-    `if((x|y)===0){q+=8;continue;}` +
+    `if((x|y)===0){q=q+8|0;continue;}` +
     `q+=x!==0?31-Math.clz32(x&-x)>>3:4+(31-Math.clz32(y&-y)>>3);f=view.getUint8(q);break;}` +
     `if(f===34){${then}}}\n`;
 }

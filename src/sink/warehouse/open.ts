@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
 import { LETTERS_TABLE } from "./letters.ts";
+import { RETENTION_TABLE } from "./retention.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
 export const LAYOUT_VERSION = 2;
@@ -26,6 +27,7 @@ const OWN_TABLES = [
   "CREATE TABLE IF NOT EXISTS _sluice.folds (schema VARCHAR, name VARCHAR, seq BIGINT)",
   "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
   LETTERS_TABLE,
+  RETENTION_TABLE,
 ];
 
 /** Where the file is. */
