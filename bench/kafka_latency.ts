@@ -62,7 +62,10 @@ export async function benchKafkaLatency(
 
 async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Promise<Row[]> {
   const visible = noteCommits(pipeline);
-  await pipeline.until(() => pipeline.pipeline.status().snapshotDone);
+  await pipeline.until(() => {
+    const { phase, snapshotDone } = pipeline.pipeline.status();
+    return phase === "streaming" && snapshotDone;
+  });
   const traffic = new Child({
     name: "generate",
     flags: ["run", "-A"],
@@ -75,6 +78,7 @@ async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Pro
       const begun = Date.now();
       await pipeline.until(() => Date.now() - begun >= ms);
     };
+    await pipeline.until(() => visible.length > 0); // the connector has begun to stream
     await pause(WARM_UP_MS / 2); // the topics of all tables are there
     await Promise.race([reader.start(stack.brokers), pipeline.until(() => false)]);
     await pause(WARM_UP_MS / 2);
