@@ -29,6 +29,9 @@ const WAL_BYTES_MAX = 128 * 1024 * 1024;
 /** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
+/** How large it is is looked at so often at most: the next commit waits for the answer. */
+const LOOK_MS_MIN = 100;
+
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
 
@@ -64,6 +67,7 @@ export class Warehouse implements Sink {
   /** A transaction was aborted, maybe in its commit: what the file holds must be read again. */
   #isUnsure = false;
   #checkpointAtMs = 0;
+  #lookedAtMs = 0;
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
@@ -71,6 +75,8 @@ export class Warehouse implements Sink {
   #retentionDueMs = 0;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
+  /** The one row of the position is there. */
+  #hasPosition = false;
   /** A snapshot was announced and not committed. */
   #announced = false;
 
@@ -121,6 +127,7 @@ export class Warehouse implements Sink {
     const [[letters]] = await this.#rows("SELECT count(*) FROM _sluice.dead_letters");
     const isWhole = position !== undefined && snapshot === undefined;
     this.#announced = snapshot !== undefined;
+    this.#hasPosition = position !== undefined;
     this.#seq = position === undefined ? 0 : Number(position[1]);
     const last: Position | null = position === undefined ? null : JSON.parse(position[0] as string);
     this.#folder.mayRepeat = last?.kind === "kafka";
@@ -219,15 +226,14 @@ export class Warehouse implements Sink {
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
     if (this.#announced) await this.#run("DELETE FROM _sluice.snapshot");
-    await this.#store([
-      `position = ${literal(JSON.stringify(position))}`,
-      `lsn = ${literal(formatLsn(position.lsn))}`,
-      `seq = ${seq}`,
-      `source_time = ${time}`,
-      "stored_at = now()",
-    ]);
     await this.#folder.beforeCommit();
-    await this.#commit();
+    if (!this.#hasPosition) await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
+    await this.#commit(
+      `UPDATE _sluice.position SET position = ${literal(JSON.stringify(position))}, ` +
+        `lsn = ${literal(formatLsn(position.lsn))}, seq = ${seq}, source_time = ${time}, ` +
+        "stored_at = now()",
+    );
+    this.#hasPosition = true;
     this.#folder.commit();
     this.#folder.mayRepeat = position.kind === "kafka";
     this.#seq = seq;
@@ -251,10 +257,13 @@ export class Warehouse implements Sink {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
     await this.#retain();
-    const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
-    const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
     const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
+    const nowMs = Date.now();
+    if (!idle && !isFull && nowMs - this.#lookedAtMs < LOOK_MS_MIN) return;
+    this.#lookedAtMs = nowMs;
+    const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
+    const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
     this.#checkpointAtMs = Date.now();
@@ -321,21 +330,14 @@ export class Warehouse implements Sink {
     return layout;
   }
 
-  /** Sets the one row of the position. */
-  async #store(values: string[]): Promise<void> {
-    const update = `UPDATE _sluice.position SET ${values.join(", ")}`;
-    if (await this.#run(update) > 0) return;
-    await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
-    await this.#run(update);
-  }
-
   async #begin(): Promise<void> {
     await this.#run("BEGIN TRANSACTION");
     this.#inTransaction = true;
   }
 
-  async #commit(): Promise<void> {
-    await this.#run("COMMIT");
+  /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. */
+  async #commit(last?: string): Promise<void> {
+    await this.#run(last === undefined ? "COMMIT" : `${last}; COMMIT`);
     this.#inTransaction = false;
   }
 
