@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import {
+  type DuckDBConnection,
+  type DuckDBInstance,
+  type DuckDBResult,
+  DuckDBResultReader,
+} from "@duckdb/node-api";
 import type { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { literal, type Table, tableName } from "../../catalog/catalog.ts";
@@ -68,6 +73,8 @@ export class Warehouse implements Sink {
   #isUnsure = false;
   #checkpointAtMs = 0;
   #lookedAtMs = 0;
+  /** Whether the connection's optimizer is on; undefined: not known. */
+  #isOptimizing: boolean | undefined = true;
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
@@ -331,29 +338,44 @@ export class Warehouse implements Sink {
   }
 
   async #begin(): Promise<void> {
-    await this.#run("BEGIN TRANSACTION");
+    await this.#runPlain("BEGIN TRANSACTION");
     this.#inTransaction = true;
   }
 
   /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. */
   async #commit(last?: string): Promise<void> {
-    await this.#run(last === undefined ? "COMMIT" : `${last}; COMMIT`);
+    await this.#runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
     this.#inTransaction = false;
   }
 
   /** Runs a statement; returns how many rows it has changed. */
   async #run(sql: string): Promise<number> {
-    try {
-      return (await this.connection.run(sql)).rowsChanged;
-    } catch (error) {
-      throw this.#fault(error, sql);
-    }
+    return (await this.#query(sql, true)).rowsChanged;
+  }
+
+  /**
+   * Runs a statement in which there is nothing to optimize, and so leaves the connection for the
+   * appender, whose INSERTs DuckDB plans anew each time: a sixth of that is the optimizer's.
+   */
+  async #runPlain(sql: string): Promise<void> {
+    await this.#query(sql, false);
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
+    const reader = new DuckDBResultReader(await this.#query(sql, true));
+    await reader.readAll();
+    return reader.getRowsJson() as unknown[][];
+  }
+
+  async #query(sql: string, optimize: boolean): Promise<DuckDBResult> {
+    const pragma = optimize ? "PRAGMA enable_optimizer; " : "PRAGMA disable_optimizer; ";
+    const prefix = this.#isOptimizing === optimize ? "" : pragma;
     try {
-      return (await this.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+      const result = await this.connection.run(prefix + sql);
+      this.#isOptimizing = optimize;
+      return result;
     } catch (error) {
+      this.#isOptimizing = undefined; // which of them was run is not known
       throw this.#fault(error, sql);
     }
   }
