@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type DuckDBConnection,
-  type DuckDBInstance,
-  type DuckDBResult,
-  DuckDBResultReader,
-} from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { Batch } from "../../batch/batch.ts";
 import { TableLayout } from "../../batch/column.ts";
 import { literal, type Table, tableName } from "../../catalog/catalog.ts";
@@ -21,6 +16,7 @@ import { insertLetters } from "./letters.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
+import { fatal, Statements, warehouseFault } from "./statements.ts";
 import { createTables, dropTables } from "./tables.ts";
 
 /**
@@ -65,6 +61,7 @@ export class Warehouse implements Sink {
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
   readonly #walFile: string;
+  readonly #sql: Statements;
   readonly #log: ChangeLog;
   readonly #folder: Folder;
   /** The greatest `_seq` that is committed. */
@@ -73,8 +70,6 @@ export class Warehouse implements Sink {
   #isUnsure = false;
   #checkpointAtMs = 0;
   #lookedAtMs = 0;
-  /** Whether the connection's optimizer is on; undefined: not known. */
-  #isOptimizing: boolean | undefined = true;
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
@@ -94,16 +89,17 @@ export class Warehouse implements Sink {
     private readonly watcher: DuckDBConnection,
     private readonly options: WarehouseOptions,
   ) {
+    this.#sql = new Statements(connection);
     this.#walFile = join(options.dataDir, `${FILE_NAME}.wal`);
     if (options.retentionMs != null) {
       this.#retention = new Retention(
         options.retentionMs,
-        (sql) => this.#rows(sql),
-        (sql) => this.#run(sql),
+        (sql) => this.#sql.rows(sql),
+        (sql) => this.#sql.run(sql),
       );
     }
-    this.#log = new ChangeLog(connection, (sql) => this.#run(sql));
-    this.#folder = new Folder(connection, (sql) => this.#run(sql));
+    this.#log = new ChangeLog(connection, (sql) => this.#sql.run(sql));
+    this.#folder = new Folder(connection, (sql) => this.#sql.run(sql));
   }
 
   /** Opens the file in `dataDir`. */
@@ -128,10 +124,12 @@ export class Warehouse implements Sink {
 
   async state(): Promise<SinkState> {
     assert(!this.#inTransaction, "the state is read between transactions");
-    const [position] = await this.#rows("SELECT position, seq FROM _sluice.position");
-    const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
-    const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
-    const [[letters]] = await this.#rows("SELECT count(*) FROM _sluice.dead_letters");
+    const [position] = await this.#sql.rows("SELECT position, seq FROM _sluice.position");
+    const tables = await this.#sql.rows(
+      "SELECT definition FROM _sluice.tables ORDER BY schema, name",
+    );
+    const [snapshot] = await this.#sql.rows("SELECT origin FROM _sluice.snapshot");
+    const [[letters]] = await this.#sql.rows("SELECT count(*) FROM _sluice.dead_letters");
     const isWhole = position !== undefined && snapshot === undefined;
     this.#announced = snapshot !== undefined;
     this.#hasPosition = position !== undefined;
@@ -155,25 +153,25 @@ export class Warehouse implements Sink {
 
   async announceSnapshot(origin: SnapshotOrigin): Promise<void> {
     await this.#begin();
-    await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#sql.run("DELETE FROM _sluice.snapshot");
     const text = literal(JSON.stringify(origin));
-    await this.#run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
+    await this.#sql.run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
     await this.#commit();
     this.#announced = true;
   }
 
   async withdrawSnapshot(): Promise<void> {
-    await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#sql.run("DELETE FROM _sluice.snapshot");
     this.#announced = false;
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
     const before = (await this.state()).tables;
     await this.#begin();
-    for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
-    await this.#run("DELETE FROM _sluice.tables");
-    await this.#run("DELETE FROM _sluice.folds");
-    await this.#run("DELETE FROM _sluice.dead_letters");
+    for (const table of before) for (const sql of dropTables(table)) await this.#sql.run(sql);
+    await this.#sql.run("DELETE FROM _sluice.tables");
+    await this.#sql.run("DELETE FROM _sluice.folds");
+    await this.#sql.run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
     this.#layouts = [];
@@ -194,15 +192,15 @@ export class Warehouse implements Sink {
     if (!this.#inTransaction) await this.#begin();
     const delta = "recalled";
     await this.#log.stage(delta, batch, segment);
-    const rows = await this.#rows(originalsSql(segment.layout.table, delta));
-    await this.#run(`DROP TABLE ${delta}`);
+    const rows = await this.#sql.rows(originalsSql(segment.layout.table, delta));
+    await this.#sql.run(`DROP TABLE ${delta}`);
     return rows.map(([, original]) => Number(original));
   }
 
   async appliedOf(txs: readonly number[], before: number): Promise<Set<number>> {
     const tables = this.#layouts.map((layout) => layout.table);
     if (tables.length === 0 || txs.length === 0) return new Set();
-    const rows = await this.#rows(appliedSql(tables, txs, before));
+    const rows = await this.#sql.rows(appliedSql(tables, txs, before));
     return new Set(rows.map(([tx]) => Number(tx)));
   }
 
@@ -217,12 +215,12 @@ export class Warehouse implements Sink {
         this.#written.add(segment.layout);
         this.#writtenColumns += segment.layout.columns.length;
       } catch (error) {
-        throw error instanceof Fault ? error : this.#fault(error);
+        throw error instanceof Fault ? error : warehouseFault(error);
       }
     }
     if (batch.letters.length > 0) {
       await insertLetters(this.connection, batch.letters).catch((error) => {
-        throw this.#fault(error);
+        throw warehouseFault(error);
       });
     }
   }
@@ -232,9 +230,9 @@ export class Warehouse implements Sink {
     const time = sourceTimeMs === null
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
-    if (this.#announced) await this.#run("DELETE FROM _sluice.snapshot");
+    if (this.#announced) await this.#sql.run("DELETE FROM _sluice.snapshot");
     await this.#folder.beforeCommit();
-    if (!this.#hasPosition) await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
+    if (!this.#hasPosition) await this.#sql.run("INSERT INTO _sluice.position (id) VALUES (1)");
     await this.#commit(
       `UPDATE _sluice.position SET position = ${literal(JSON.stringify(position))}, ` +
         `lsn = ${literal(formatLsn(position.lsn))}, seq = ${seq}, source_time = ${time}, ` +
@@ -328,90 +326,23 @@ export class Warehouse implements Sink {
   }
 
   async #addTable(table: Table): Promise<TableLayout> {
-    for (const sql of createTables(table)) await this.#run(sql);
+    for (const sql of createTables(table)) await this.#sql.run(sql);
     const [schema, name, definition] = [table.schema, table.name, JSON.stringify(table)]
       .map(literal);
-    await this.#run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
+    await this.#sql.run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
     const layout = new TableLayout(table);
     this.#layouts = [...this.#layouts, layout];
     return layout;
   }
 
   async #begin(): Promise<void> {
-    await this.#runPlain("BEGIN TRANSACTION");
+    await this.#sql.runPlain("BEGIN TRANSACTION");
     this.#inTransaction = true;
   }
 
   /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. */
   async #commit(last?: string): Promise<void> {
-    await this.#runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
+    await this.#sql.runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
     this.#inTransaction = false;
   }
-
-  /** Runs a statement; returns how many rows it has changed. */
-  async #run(sql: string): Promise<number> {
-    return (await this.#query(sql, true)).rowsChanged;
-  }
-
-  /**
-   * Runs a statement in which there is nothing to optimize, and so leaves the connection for the
-   * appender, whose INSERTs DuckDB plans anew each time: a sixth of that is the optimizer's.
-   */
-  async #runPlain(sql: string): Promise<void> {
-    await this.#query(sql, false);
-  }
-
-  async #rows(sql: string): Promise<unknown[][]> {
-    const reader = new DuckDBResultReader(await this.#query(sql, true));
-    await reader.readAll();
-    return reader.getRowsJson() as unknown[][];
-  }
-
-  async #query(sql: string, optimize: boolean): Promise<DuckDBResult> {
-    const pragma = optimize ? "PRAGMA enable_optimizer; " : "PRAGMA disable_optimizer; ";
-    const prefix = this.#isOptimizing === optimize ? "" : pragma;
-    try {
-      const result = await this.connection.run(prefix + sql);
-      this.#isOptimizing = optimize;
-      return result;
-    } catch (error) {
-      this.#isOptimizing = undefined; // which of them was run is not known
-      throw this.#fault(error, sql);
-    }
-  }
-
-  #fault(error: unknown, sql?: string): Fault {
-    const text = error instanceof Error ? error.message : String(error);
-    if (/FATAL Error|has been invalidated/.test(text)) return fatal(text);
-    if (isDiskFull(text)) return diskFull(text);
-    if (/Out of Memory|failed to pin block|failed to allocate/i.test(text)) {
-      return new Fault("warehouse", {
-        what: "the warehouse needs more memory than its share of the budget",
-        received: text.split("\n")[0].slice(0, 300),
-        todo: "Nothing of this transaction was kept. Raise SLUICE_MEMORY_TOTAL_MB.",
-      }, { cause: error });
-    }
-    if (/Could not read enough bytes|Corrupt|checksum|INTERNAL Error/i.test(text)) {
-      return new Fault("warehouse", {
-        what: "the warehouse file is damaged",
-        received: text.split("\n")[0].slice(0, 300),
-        todo: "Move the data folder away and take a new snapshot (--resnapshot).",
-      }, { cause: error });
-    }
-    return new Fault("warehouse", {
-      what: `DuckDB refused ${sql === undefined ? "a batch of rows" : `"${sql.slice(0, 200)}"`}`,
-      received: text.slice(0, 1000),
-      todo: "Nothing of this transaction was kept. Please report it with the log.",
-    }, { cause: error });
-  }
-}
-
-/** DuckDB has given up on the open file, which only opening it anew mends: crash-only. */
-function fatal(text: string): Fault {
-  return new Fault("warehouse", {
-    what: "DuckDB could not write the warehouse file, and has closed it",
-    received: text.split("\n")[0].slice(0, 400),
-    todo: "Make room on the disk or in SLUICE_MEMORY_TOTAL_MB, as it says, and start Sluice " +
-      "again; nothing is lost.",
-  });
 }
