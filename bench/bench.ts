@@ -7,32 +7,42 @@ import { benchLatency } from "./latency.ts";
 import { benchDecode } from "./decode.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchKafka } from "./kafka.ts";
+import { benchKafkaLatency } from "./kafka_latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchSnapshot } from "./snapshot.ts";
+import { benchSoak } from "./soak.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
 import { report } from "./report.ts";
 import { parseArgs } from "node:util";
 
-const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
+const HELP =
+  `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--minutes N] [--total-mb N]
 
   snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
-  memory     what is hard on memory, and the RSS that it takes
+  memory     what is hard on memory, and the RSS that \`serve\` takes, sampled and plotted; cases:
+             transaction, row, values, tables, backlog (default: all of them)
+  soak       a steady load for half an hour: memory, the file's size, and what is in it at the end
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
              bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
+  kafka-latency
+             commit at the source → visible here through Debezium and Kafka, beside a bare consumer
+             of the same topics (Java, Maven)
   growth     a backlog in Kafka into a warehouse of 1 million rows, and of 10 million (Java, Maven)
 
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
-  --rows N       rows of transactions (default 1000000, for growth 10000000); for stream and
+  --rows N       rows of transactions (default 1000000, for growth 10000000, for kafka-latency
+                 20000, which the connector has to copy first); for stream and
                  kafka: changes (default 600000 and 1000000)
-  --rate N       latency: changes a second (default 2000)
-  --total-mb N   the memory budget (default 2048)
+  --rate N       latency, kafka-latency and soak: changes a second (default 2000, 2000 and 5000)
+  --minutes N    soak: how long (default 30); SLUICE_HISTORY_RETENTION is a sixth of it
+  --total-mb N   the memory budget (default 2048; for soak 512; for memory 512 and 2048)
 `;
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
@@ -41,18 +51,21 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   latency: benchLatency,
   decode: benchDecode,
   kafka: benchKafka,
+  "kafka-latency": benchKafkaLatency,
   growth: benchGrowth,
   memory: benchMemory,
+  soak: benchSoak,
 };
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals: [what] } = parseArgs({
+  const { values, positionals: [what, ...only] } = parseArgs({
     args,
     allowPositionals: true,
     options: {
       rows: { type: "string" },
       rate: { type: "string" },
-      "total-mb": { type: "string", default: "2048" },
+      minutes: { type: "string" },
+      "total-mb": { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -69,8 +82,16 @@ async function main(args: string[]): Promise<number> {
     });
   }
   const number = (text?: string) => text === undefined ? undefined : Number(text);
-  const options = { rows: number(values.rows), rate: number(values.rate) };
-  await report(what, await bench({ ...options, totalMb: Number(values["total-mb"]) }));
+  const given = number(values["total-mb"]);
+  const rows = await bench({
+    rows: number(values.rows),
+    rate: number(values.rate),
+    minutes: number(values.minutes),
+    totalMb: given ?? (what === "soak" ? 512 : 2048),
+    budgetsMb: given === undefined ? [512, 2048] : [given],
+    only,
+  });
+  await report(what, rows);
   return 0;
 }
 

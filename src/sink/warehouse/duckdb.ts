@@ -18,6 +18,7 @@ import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
 import { fatal, Statements, warehouseFault } from "./statements.ts";
 import { createTables, dropTables } from "./tables.ts";
+import { Questions, Vacuum } from "./vacuum.ts";
 
 /**
  * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
@@ -36,14 +37,6 @@ const LOOK_MS_MIN = 100;
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
 
-/** A piece of a change log is looked through for what is too old at most so often… */
-const RETENTION_MS_MIN = 1000;
-/** …and a pass over all of them begins at most so often. */
-const RETENTION_PASS_MS_MIN = 60_000;
-
-/** A column's pieces of memory that wait for a checkpoint, in bytes: open.ts's block. */
-const PIECE_BYTES = 65_536;
-
 const log = logger("warehouse");
 
 /** What the warehouse needs of the settings and the budget. */
@@ -57,6 +50,9 @@ export interface WarehouseOptions {
 
 /** See the top of this file. */
 export class Warehouse implements Sink {
+  /** The questions of those who read the file beside us. */
+  readonly questions = new Questions();
+  readonly #vacuum = new Vacuum(this.questions);
   #inTransaction = false;
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
@@ -73,8 +69,9 @@ export class Warehouse implements Sink {
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
+  /** The file's: what was appended takes two a column until a checkpoint (open.ts). */
+  #blockBytes = 0;
   #retention: Retention | undefined;
-  #retentionDueMs = 0;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
   /** The one row of the position is there. */
@@ -112,6 +109,8 @@ export class Warehouse implements Sink {
       options,
     );
     try {
+      const [[bytes]] = await warehouse.#sql.rows("SELECT block_size FROM pragma_database_size()");
+      warehouse.#blockBytes = Number(bytes);
       const { tables } = await warehouse.state();
       warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
       await warehouse.#folder.load(warehouse.#layouts);
@@ -171,6 +170,8 @@ export class Warehouse implements Sink {
     for (const table of before) for (const sql of dropTables(table)) await this.#sql.run(sql);
     await this.#sql.run("DELETE FROM _sluice.tables");
     await this.#sql.run("DELETE FROM _sluice.folds");
+    await this.#sql.run("DELETE FROM _sluice.retention");
+    this.#retention?.restart();
     await this.#sql.run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
@@ -261,9 +262,9 @@ export class Warehouse implements Sink {
   async maintain(idle: boolean): Promise<void> {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
-    await this.#retain();
+    await this.#retention?.maintain(Date.now(), () => this.#folder.folded());
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
-    const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
+    const isFull = 2 * this.#writtenColumns * this.#blockBytes > this.options.memoryBytes / 2;
     const nowMs = Date.now();
     if (!idle && !isFull && nowMs - this.#lookedAtMs < LOOK_MS_MIN) return;
     this.#lookedAtMs = nowMs;
@@ -271,6 +272,7 @@ export class Warehouse implements Sink {
     const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
+    await this.#vacuum.beforeCheckpoint(performance.now());
     this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
@@ -302,15 +304,6 @@ export class Warehouse implements Sink {
     await this.#folder.beforeCommit();
     await this.#commit();
     this.#folder.commit();
-  }
-
-  /** Cuts a piece off the change logs' past, if there is a limit to it. */
-  async #retain(): Promise<void> {
-    const nowMs = Date.now();
-    if (this.#retention === undefined || nowMs < this.#retentionDueMs) return;
-    const logs = () => this.#folder.folded();
-    const goesOn = await this.#retention.piece(nowMs, logs);
-    this.#retentionDueMs = nowMs + (goesOn ? RETENTION_MS_MIN : RETENTION_PASS_MS_MIN);
   }
 
   async memoryBytes(): Promise<number> {
