@@ -15,7 +15,7 @@ import { ServeProcess } from "./serve.ts";
 import { benchServer } from "./setup.ts";
 import { usageOf } from "./usage.ts";
 
-const POLL_MS = 100;
+const POLL_MS = 250;
 /** A case that says nothing for so long is given up. */
 const SILENT_MS_MAX = 300_000;
 

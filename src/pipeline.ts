@@ -376,13 +376,14 @@ export class Pipeline {
 
   /** Lets go of the source's connections and of every batch; discards what is not committed. */
   async #putDown(): Promise<void> {
-    const [stream, snapshot] = [this.#stream, this.#snapshot];
-    this.#stream = this.#snapshot = undefined;
-    await stream?.close();
-    await snapshot?.close();
-    if (this.#filling !== undefined) this.options.pool.give(this.#filling);
-    this.#filling = undefined;
-    await this.#applier.abort();
+    // Each is done even when another fails, the last one first.
+    await using steps = new AsyncDisposableStack();
+    steps.defer(() => this.#applier.abort());
+    if (this.#filling !== undefined) steps.adopt(this.#filling, (b) => this.options.pool.give(b));
+    for (const open of [this.#snapshot, this.#stream]) {
+      if (open !== undefined) steps.defer(() => open.close());
+    }
+    this.#filling = this.#stream = this.#snapshot = undefined;
   }
 }
 

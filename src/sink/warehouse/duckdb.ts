@@ -33,9 +33,6 @@ const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
 
-/** A column's pieces of memory that wait for a checkpoint, in bytes: open.ts's block. */
-const PIECE_BYTES = 65_536;
-
 const log = logger("warehouse");
 
 /** What the warehouse needs of the settings and the budget. */
@@ -66,6 +63,8 @@ export class Warehouse implements Sink {
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
+  /** The file's: what was appended takes two a column until a checkpoint (open.ts). */
+  #blockBytes = 0;
   #retention: Retention | undefined;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
@@ -101,6 +100,8 @@ export class Warehouse implements Sink {
       options,
     );
     try {
+      const [[bytes]] = await warehouse.#rows("SELECT block_size FROM pragma_database_size()");
+      warehouse.#blockBytes = Number(bytes);
       const { tables } = await warehouse.state();
       warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
       await warehouse.#folder.load(warehouse.#layouts);
@@ -254,7 +255,7 @@ export class Warehouse implements Sink {
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
-    const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
+    const isFull = 2 * this.#writtenColumns * this.#blockBytes > this.options.memoryBytes / 2;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
     await this.#vacuum.beforeCheckpoint(performance.now());
