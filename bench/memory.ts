@@ -4,7 +4,6 @@
  * plotted.
  */
 import { connect } from "../src/source/postgres/connect.ts";
-import { ChildFailure } from "../src/dev/child.ts";
 import { getChanges } from "../src/dev/readiness.ts";
 import { parseLsn } from "../src/source/position.ts";
 import { MEMORY_CASES, type MemoryCase } from "./memory_cases.ts";
@@ -87,11 +86,10 @@ async function measure(
     const found = await serve.sqlRow(each.check);
     if (String(found) !== String(expected)) outcome = `WRONG: ${found} instead of ${expected}`;
   } catch (error) {
-    if (!(error instanceof ChildFailure || error instanceof Silence)) throw error;
-    outcome = `FAILED: ${error.message}`;
+    outcome = `FAILED: ${error}`; // the other cases are measured all the same
   }
   const seconds = (performance.now() - begun) / 1000;
-  const report = outcome.startsWith("FAILED") ? undefined : await serve.get<Report>("/v1/memory");
+  const report = await serve.get<Report>("/v1/memory").catch(() => undefined); // it may be gone
   const usage = await usageOf(serve.pid);
   await sql.end();
   const { peakMb, samples } = memory;
