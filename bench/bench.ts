@@ -8,6 +8,7 @@ import { benchDecode } from "./decode.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchKafka } from "./kafka.ts";
 import { benchMemory } from "./memory.ts";
+import { benchOrder } from "./order.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
@@ -43,6 +44,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   kafka: benchKafka,
   growth: benchGrowth,
   memory: benchMemory,
+  order: benchOrder,
 };
 
 async function main(args: string[]): Promise<number> {
