@@ -230,9 +230,10 @@ Deno.test("captured: every event is read as plain code reads it, and lands so", 
           assert.ok("status" in mark, String(mark));
           assert.equal(mark.status, payload.status);
           assert.equal(mark.tx, Number(String(payload.id).split(":")[0]));
-          const counts = (payload.data_collections as Obj[] | null)?.map((each) =>
-            ({ table: each.data_collection, rows: Number(canonical(each.event_count)) })
-          );
+          const counts = (payload.data_collections as Obj[] | null)?.map((each) => ({
+            table: each.data_collection,
+            rows: Number(canonical(each.event_count)),
+          }));
           assert.deepEqual(mark.counts, counts ?? null);
         } else if ("__debezium.newkey" in record.headers && record.value !== null) {
           oldHalves.set(record.topic, record);

@@ -230,11 +230,16 @@ export class Transactions {
   get(tx: number): OpenTransaction | undefined {
     return this.#last?.tx === tx ? this.#last : this.#open.get(tx);
   }
-  /** The open one that had a mark last: mostly the only one. */
+  /** The open one that had a mark last: mostly the only one; undefined: another may have. */
   #last: OpenTransaction | undefined;
 
   get all(): Iterable<OpenTransaction> {
     return this.#open.values();
+  }
+
+  /** The rows by table of the only one that is open, if its END has come. */
+  get ended(): readonly TableCount[] | undefined {
+    return this.#open.size === 1 ? this.#last?.counts ?? undefined : undefined;
   }
 
   /** Whether the transaction was whole before. */
