@@ -41,6 +41,15 @@ export class Lanes {
     return lanes;
   }
 
+  /** A change that waits for its transaction to begin. */
+  stray(): { readonly table: string; readonly tx: number } | undefined {
+    for (const lane of this.all) {
+      const isChange = lane.look() && lane.fault === undefined && lane.head.transaction !== null;
+      if (isChange) return { table: lane.table, tx: lane.head.tx };
+    }
+    return undefined;
+  }
+
   /** The older half of the memory of recent changes was forgotten. */
   forget(): void {
     for (const lane of this.all) lane.forget();

@@ -21,21 +21,24 @@ import {
   type Stop,
 } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
-import type { KafkaPosition, PartitionPosition } from "../position.ts";
+import type { KafkaPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
+import { Inputs } from "./inputs.ts";
 import { letterOf } from "./letter.ts";
 import { Marks } from "./marks.ts";
 import { Attempts } from "./attempts.ts";
-import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
+import { BLOCKED } from "./one_partition.ts";
 import { Ours } from "./ours.ts";
 import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
+import { type Pass, RowWriter } from "./row_writer.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
-import { type Known, type Target, Targets } from "./targets.ts";
+import { type Known, Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
+import { findUnread } from "./unread.ts";
 import { type OpenTransaction, Transactions } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn. */
@@ -70,9 +73,8 @@ export class Order {
   readonly #lanes: Lanes;
   readonly #ours: Ours;
   readonly #marks: Marks;
-  #others: PartitionFeed[] = [];
-  #nextSeq: number;
-  #lsn: number;
+  readonly #inputs: Inputs;
+  readonly #writer: RowWriter;
   #isStuck = false;
   readonly #attempts: Attempts;
   readonly #patience: Patience;
@@ -80,10 +82,6 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** A change names its transaction, and there is no transaction topic. */
-  #wantsMarks = false;
-  /** It was looked for, and is not there. */
-  #isWithoutMarks = false;
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Transactions that ended since all partitions were looked at. */
@@ -96,8 +94,11 @@ export class Order {
     this.snapshot = new SnapshotWatch(position.snapshot, options.now);
     this.#recent = new RecentChanges(() => this.#lanes.forget(), options.recentMax);
     this.#lanes = new Lanes(options.names, position, codec, this.#recent);
-    this.#nextSeq = this.#committedSeq = options.nextSeq;
-    this.#lsn = position.lsn;
+    this.#inputs = new Inputs(this.#lanes, options.names, position);
+    this.#committedSeq = options.nextSeq;
+    const pass: Pass = (lane, transaction) => this.#passOf(lane, transaction);
+    const { snapshot } = this;
+    this.#writer = new RowWriter(codec, snapshot, pass, options.nextSeq, position.lsn);
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
     const ours = this.#ours = new Ours(options.names, this.#lanes, this.#targets);
@@ -109,7 +110,7 @@ export class Order {
       isOurs: ours.has,
       isOnItsWay: (table) => ours.isOnItsWay(table),
       taken: (lsn) => {
-        this.#lsn = Math.max(this.#lsn, lsn);
+        this.#writer.lsn = Math.max(this.#writer.lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
         this.#patience.moved();
@@ -122,12 +123,12 @@ export class Order {
       now: options.now,
       before: () => this.#committedSeq,
       isOurs: ours.has,
-      stray: () => this.#stray(),
+      stray: () => this.#marks.feed === undefined ? undefined : this.#lanes.stray(),
     });
   }
 
   get nextSeq(): number {
-    return this.#nextSeq;
+    return this.#writer.nextSeq;
   }
 
   get inTransaction(): boolean {
@@ -140,12 +141,9 @@ export class Order {
 
   /** Reads from these from now on. */
   bind(feeds: readonly PartitionFeed[]): void {
-    const { names } = this.options;
-    this.#marks.feed = feeds.find(({ topic }) => topic === names.transactions);
-    this.#others = feeds.filter(({ topic }) => topic === names.heartbeat);
-    this.#lanes.bind(feeds);
-    this.#ours.bound();
-    if (this.#marks.feed !== undefined) this.#wantsMarks = false;
+    this.#inputs.bind(feeds);
+    this.#marks.feed = this.#inputs.marks;
+    this.#ours.bound(this.#marks.feed !== undefined);
     this.#isStuck = false;
   }
 
@@ -157,18 +155,11 @@ export class Order {
   /** Topics that are to be looked for at once: what waits for their records goes on when they are
    * bound, or known not to be there. */
   get sought(): string[] {
-    const { names } = this.options;
-    const { sought } = this.#ours;
-    return this.#wantsMarks ? [names.transactions, ...sought] : sought;
+    return this.#ours.sought;
   }
 
   /** These topics were looked for, and are not there: changes are taken without them. */
   goWithout(topics: readonly string[]): void {
-    const { names } = this.options;
-    if (topics.includes(names.transactions)) {
-      this.#isWithoutMarks = true;
-      this.#wantsMarks = false;
-    }
     this.#ours.goWithout(topics);
     this.#isStuck = false;
   }
@@ -178,31 +169,14 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. Of topics that are not read (yet, or since
-   * SLUICE_TABLES leaves them out now) it is what it was. */
+  /** How far everything was taken, between transactions. */
   get position(): KafkaPosition {
-    const topics: Record<string, PartitionPosition[]> = {};
-    for (const [topic, each] of Object.entries(this.options.position.topics)) {
-      topics[topic] = [...each];
-    }
-    const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
-      (topics[topic] ??= [])[partition] = { next, lsn };
-    };
-    for (const lane of this.#lanes.all) put(lane.feed, lane.lsnMax);
-    for (const feed of this.#others) put(feed, 0);
-    if (this.#marks.feed !== undefined) put(this.#marks.feed, 0);
-    const { clusterId, prefix } = this.options.position;
-    const snapshot = this.snapshot.state;
-    return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: this.#lsn };
+    return this.#inputs.position(this.#writer.lsn, this.snapshot.state);
   }
 
   /** Next offsets of all partitions, added up. */
   get taken(): number {
-    const sum = this.#lanes.all.reduce(
-      (sum, { feed }) => sum + feed.next,
-      this.#marks.feed?.next ?? 0,
-    );
-    return this.#others.reduce((all, { next }) => all + next, sum);
+    return this.#inputs.taken;
   }
 
   /** The transaction that has ended and lacks changes, as a sentence; null: there is none. */
@@ -225,11 +199,7 @@ export class Order {
   /** Gives back the memory of the partition that holds most, if none of its records may be taken
    * now: it would keep others' records from coming. */
   letGo(): void {
-    if (!this.#isStuck) return;
-    const feeds = this.#lanes.all.map(({ feed }) => feed);
-    if (this.#marks.feed !== undefined) feeds.push(this.#marks.feed);
-    const [first] = feeds.sort((a, b) => b.bufferedBytes - a.bufferedBytes);
-    first?.letGo();
+    if (this.#isStuck) this.#inputs.largest?.letGo();
   }
 
   /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
@@ -249,8 +219,8 @@ export class Order {
       const stop = this.#readMarks(!batch.isEmpty) ?? this.#readLanes(batch);
       if (stop !== undefined) return stop;
       if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#ours.has)) {
-        if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
-        this.#committedSeq = this.#nextSeq;
+        if (this.#writer.nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
+        this.#committedSeq = this.#writer.nextSeq;
         this.#ended++;
         return COMMIT;
       }
@@ -265,13 +235,13 @@ export class Order {
   }
 
   #readMarks(holdsRows: boolean): Stop | undefined {
-    for (const feed of this.#others) {
+    for (const feed of this.#inputs.heartbeats) {
       while (feed.head !== undefined) {
         this.snapshot.streaming();
         this.#take(feed);
       }
     }
-    const found = this.#marks.read(this.#nextSeq, this.#committedSeq, holdsRows);
+    const found = this.#marks.read(this.#writer.nextSeq, this.#committedSeq, holdsRows);
     if (found === undefined || "kind" in found) return found;
     return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
   }
@@ -313,8 +283,7 @@ export class Order {
     if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
-    if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
-      this.#wantsMarks = true;
+    if (head.transaction !== null && this.#marks.feed === undefined && this.#ours.seekMarks()) {
       return BLOCKED;
     }
     const isMarked = this.#marks.feed !== undefined && head.transaction !== null;
@@ -343,12 +312,16 @@ export class Order {
         if (met instanceof Fault) return this.#rowFault(met, lane, transaction);
         if (met !== undefined) return met;
       }
-      return this.#passOf(lane, transaction); // a table that is left out, or a TRUNCATE of one that never was
+      // A table that is left out, or a TRUNCATE of one that never was.
+      return this.#passOf(lane, transaction);
     }
     this.#commitTimeMs = head.commitTimeMs;
     const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
     if (isChange) batch.beginTransaction(head.commitTimeMs);
-    const stop = this.#write(lane, record, target, batch, transaction);
+    const stop = this.#writer.write(lane, target, batch, transaction);
+    if (stop !== undefined && stop !== BLOCKED && stop.kind === "fault") {
+      return this.#rowFault(stop.fault, lane, transaction);
+    }
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
@@ -357,75 +330,24 @@ export class Order {
     return stop;
   }
 
-  /** Writes a record's row, or the two of a change of key. */
-  #write(
-    lane: Lane,
-    record: KafkaRecord,
-    { name, rows }: Target,
-    batch: Batch,
-    transaction: OpenTransaction | undefined,
-  ): Stop | typeof BLOCKED | undefined {
-    const { head, feed } = lane;
-    const { isAlone } = lane;
-    if (head.op === "t" && !isAlone) {
-      return this.#rowFault(manyPartitions(record, name), lane, transaction);
-    }
-    let stop: Stop | undefined;
-    const pair = head.keyChange === "old" && isAlone
-      ? newKeyRecord(lane, this.#scratch, this.options.codec)
-      : undefined;
-    if (pair === BLOCKED) return BLOCKED;
-    if (pair === undefined) stop = rows.decode(record, head, batch, this.#nextSeq);
-    else {
-      stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
-    }
-    if (stop?.kind === "fault") return this.#rowFault(stop.fault, lane, transaction);
-    if (stop !== undefined) return stop;
-    for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
-      while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
-      if (head.op === "r") this.snapshot.row(head, name, feed.head!);
-      else this.snapshot.streaming();
-      lane.remember(this.#nextSeq++);
-      this.#lsn = Math.max(this.#lsn, head.lsn);
-      this.#passOf(lane, transaction);
-    }
-    return undefined;
+  #unread(): Stop | undefined {
+    const found = findUnread(this.#lanes.all, this.#marks.feed, this.#transactions, this.#isOf);
+    if (found === undefined) return undefined;
+    const { lane, lacking } = found;
+    const { topic } = lane.feed;
+    return this.#fault(lane.fault!, lane.feed.head!, this.options.names.tableOf(topic), () => {
+      lacking?.setAside(lacking.missing((table) => this.#isOf(table, topic))[0].table);
+      this.#pass(lane);
+    });
   }
 
-  /** The fault of a record that can't be read. It does not tell its transaction, so its turn has come
-   * when nothing else gets further, and one lacks a change of its topic or none is to come. */
-  #unread(): Stop | undefined {
-    const marks = this.#marks.feed;
-    const isPast = marks === undefined || (marks.head === undefined && marks.next >= marks.end);
-    for (const lane of this.#lanes.all) {
-      if (!lane.look() || lane.fault === undefined) continue;
-      const { names } = this.options;
-      const { topic } = lane.feed;
-      const isOfIt = (table: string) => names.topicOf(table) === topic && this.#ours.has(table);
-      const lacking = [...this.#transactions.all].find((each) => each.missing(isOfIt).length > 0);
-      if (lacking === undefined && (this.#transactions.isOpen || !isPast)) continue;
-      return this.#fault(lane.fault, lane.feed.head!, names.tableOf(topic), () => {
-        lacking?.setAside(lacking.missing(isOfIt)[0].table);
-        this.#pass(lane);
-      });
-    }
-    return undefined;
-  }
+  readonly #isOf = (table: string, topic: string): boolean =>
+    this.options.names.topicOf(table) === topic && this.#ours.has(table);
 
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
     return { kind: "recall", recall };
-  }
-
-  /** A change that waits for its transaction to begin. */
-  #stray(): { table: string; tx: number } | undefined {
-    if (this.#marks.feed === undefined) return undefined;
-    for (const lane of this.#lanes.all) {
-      if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
-      return { table: lane.table, tx: lane.head.tx };
-    }
-    return undefined;
   }
 
   #fault(fault: Fault, record: KafkaRecord, table: string | null, pass: () => void): Stop {

@@ -1,4 +1,7 @@
-/** Whether a table's changes come to us: others' are not waited for. */
+/**
+ * Whether a table's changes come to us: others' are not waited for. And which topics must be looked
+ * for before that is known.
+ */
 import type { Lanes } from "./lanes.ts";
 import type { Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
@@ -9,6 +12,11 @@ export class Ours {
   readonly #sought = new Set<string>();
   /** Those that were looked for since, and still are not: their rows come by no topic of theirs. */
   readonly #absent = new Set<string>();
+
+  /** A change names its transaction, and there is no transaction topic. */
+  #wantsMarks = false;
+  /** It was looked for, and is not there. */
+  #isWithoutMarks = false;
 
   constructor(
     private readonly names: TopicNames,
@@ -32,16 +40,28 @@ export class Ours {
 
   /** Topics that are to be looked for. */
   get sought(): string[] {
-    return [...this.#sought].map((table) => this.names.topicOf(table));
+    const topics = [...this.#sought].map((table) => this.names.topicOf(table));
+    return this.#wantsMarks ? [this.names.transactions, ...topics] : topics;
   }
 
-  /** All topics that are there are read now. */
-  bound(): void {
+  /** Has the transaction topic looked for; false: it was, and is not there. */
+  seekMarks(): boolean {
+    this.#wantsMarks = !this.#isWithoutMarks;
+    return this.#wantsMarks;
+  }
+
+  /** All topics that are there are read now; `hasMarks`: that of transactions is one. */
+  bound(hasMarks: boolean): void {
+    if (hasMarks) this.#wantsMarks = false;
     this.#sought.clear();
   }
 
   /** These topics were looked for, and are not there. */
   goWithout(topics: readonly string[]): void {
+    if (topics.includes(this.names.transactions)) {
+      this.#isWithoutMarks = true;
+      this.#wantsMarks = false;
+    }
     for (const table of this.#sought) {
       if (!topics.includes(this.names.topicOf(table))) continue;
       this.#absent.add(table);
