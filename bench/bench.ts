@@ -10,30 +10,36 @@ import { benchKafka } from "./kafka.ts";
 import { benchMemory } from "./memory.ts";
 import { benchOrder } from "./order.ts";
 import { benchSnapshot } from "./snapshot.ts";
+import { benchSoak } from "./soak.ts";
 import { benchStream } from "./stream.ts";
 import type { BenchOptions, Row } from "./report.ts";
 import { report } from "./report.ts";
 import { parseArgs } from "node:util";
 
-const HELP = `Usage: deno task bench <what> [--rows N] [--rate N] [--total-mb N]
+const HELP =
+  `Usage: deno task bench <what> [case …] [--rows N] [--rate N] [--minutes N] [--total-mb N]
 
   snapshot   1 million transactions and the other tables into an empty warehouse, beside a bare
              COPY … TO STDOUT that the same client reads and throws away
   stream     a backlog of changes from the write-ahead log, beside the bare stream
   latency    commit at the source → visible here, under steady traffic
-  memory     what is hard on memory, and the RSS that it takes
+  memory     what is hard on memory, and the RSS that \`serve\` takes, sampled and plotted; cases:
+             transaction, row, values, tables, backlog (default: all of them)
+  soak       a steady load for half an hour: memory, the file's size, and what is in it at the end
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
              bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
   growth     a backlog in Kafka into a warehouse of 1 million rows, and of 10 million (Java, Maven)
 
+  order      Kafka's record batches in memory, put in order and decoded, without broker and sink
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
   --rows N       rows of transactions (default 1000000, for growth 10000000); for stream and
                  kafka: changes (default 600000 and 1000000)
-  --rate N       latency: changes a second (default 2000)
-  --total-mb N   the memory budget (default 2048)
+  --rate N       latency and soak: changes a second (default 2000 and 5000)
+  --minutes N    soak: how long (default 30); SLUICE_HISTORY_RETENTION is a sixth of it
+  --total-mb N   the memory budget (default 2048; for soak 512; for memory 512 and 2048)
 `;
 
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
@@ -45,16 +51,18 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   growth: benchGrowth,
   memory: benchMemory,
   order: benchOrder,
+  soak: benchSoak,
 };
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals: [what] } = parseArgs({
+  const { values, positionals: [what, ...only] } = parseArgs({
     args,
     allowPositionals: true,
     options: {
       rows: { type: "string" },
       rate: { type: "string" },
-      "total-mb": { type: "string", default: "2048" },
+      minutes: { type: "string" },
+      "total-mb": { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -71,8 +79,16 @@ async function main(args: string[]): Promise<number> {
     });
   }
   const number = (text?: string) => text === undefined ? undefined : Number(text);
-  const options = { rows: number(values.rows), rate: number(values.rate) };
-  await report(what, await bench({ ...options, totalMb: Number(values["total-mb"]) }));
+  const given = number(values["total-mb"]);
+  const rows = await bench({
+    rows: number(values.rows),
+    rate: number(values.rate),
+    minutes: number(values.minutes),
+    totalMb: given ?? (what === "soak" ? 512 : 2048),
+    budgetsMb: given === undefined ? [512, 2048] : [given],
+    only,
+  });
+  await report(what, rows);
   return 0;
 }
 

@@ -1,103 +1,183 @@
-/** What is hard on memory, each with a database and a warehouse of its own, and the RSS it takes. */
+/**
+ * What is hard on memory: each case with a database and a warehouse of its own, and a `serve` in a
+ * process of its own, so that what is resident is Sluice's alone. It is sampled through each, and
+ * plotted.
+ */
 import { connect } from "../src/source/postgres/connect.ts";
-import { Fault } from "../src/errors.ts";
-import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
-import { BenchPipeline, benchServer } from "./setup.ts";
+import { ChildFailure } from "../src/dev/child.ts";
+import { getChanges } from "../src/dev/readiness.ts";
+import { parseLsn } from "../src/source/position.ts";
+import { MEMORY_CASES, type MemoryCase } from "./memory_cases.ts";
+import { writePlot } from "./plot.ts";
+import type { BenchOptions, Row } from "./report.ts";
+import { type MemorySample, ProcessMemory } from "./rss.ts";
+import { ServeProcess } from "./serve.ts";
+import { benchServer } from "./setup.ts";
+import { usageOf } from "./usage.ts";
 
-/** SQL before the snapshot, and statements after it, each a transaction. */
-interface Case {
-  what: string;
-  before: string[];
-  after: string[];
+const POLL_MS = 100;
+/** A case that says nothing for so long is given up. */
+const SILENT_MS_MAX = 300_000;
+
+/** Comes after all the changes; when it is there, they are. */
+const FENCE = "CREATE TABLE fence (id int PRIMARY KEY)";
+
+interface Measured extends Row {
+  samples: MemorySample[];
 }
 
-const TABLES = 300;
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
-
-const CASES: Case[] = [
-  {
-    what: "2 million rows inserted, then updated, a transaction each",
-    before: ["CREATE TABLE t (id int PRIMARY KEY, a text, b text, n numeric(18,2))"],
-    after: [
-      "INSERT INTO t SELECT n, md5(n::text), md5((n + 1)::text), n FROM generate_series(1, 2000000) n",
-      "UPDATE t SET n = n + 1",
-    ],
-  },
-  {
-    what: "a row of 16 MB, inserted, updated beside its value, updated",
-    before: [
-      "CREATE TABLE t (id int PRIMARY KEY, n int, v text)",
-      "ALTER TABLE t ALTER v SET STORAGE EXTERNAL",
-    ],
-    after: [
-      "INSERT INTO t SELECT 1, 1, repeat(md5('a'), 524288)",
-      "UPDATE t SET n = 2",
-      "UPDATE t SET v = repeat(md5('b'), 524288)",
-      "INSERT INTO t SELECT n, n, repeat(md5(n::text), 131072) FROM generate_series(2, 20) n",
-    ],
-  },
-  {
-    what: "2,500 changes of a value of 60 kB",
-    before: [
-      "CREATE TABLE t (id int PRIMARY KEY, v text)",
-      "ALTER TABLE t ALTER v SET STORAGE EXTERNAL",
-      "INSERT INTO t VALUES (1, '')",
-    ],
-    after: numbers(2500).map((i) => `UPDATE t SET v = repeat(md5('${i}'), 1875)`),
-  },
-  {
-    what: `${TABLES} tables, all changed in each of 50 transactions`,
-    before: numbers(TABLES).flatMap((i) => [
-      `CREATE TABLE t${i} (id int PRIMARY KEY, a text, b text, c timestamptz, n numeric(18,2))`,
-      `INSERT INTO t${i} SELECT n, md5(n::text), 'b', now(), n FROM generate_series(1, 1000) n`,
-    ]),
-    after: numbers(50).map((round) =>
-      `DO $$ BEGIN FOR i IN 0..${TABLES - 1} LOOP EXECUTE 'UPDATE t' || i ||
-        ' SET n = n + 1 WHERE id % 50 = ${round}'; END LOOP; END $$`
-    ),
-  },
-];
-
-export async function benchMemory({ totalMb }: BenchOptions): Promise<Row[]> {
-  await using server = await benchServer();
-  const rows: Row[] = [];
-  for (const [i, each] of CASES.entries()) {
-    console.log(each.what);
-    const admin = await connect(server.url());
-    await admin.query(`CREATE DATABASE memory${i}`);
-    await admin.end();
-    rows.push(await measure(each, server.url(`memory${i}`), `${server.folder}/data${i}`, totalMb));
+/** See the top of this file. `only`: the names of cases; none: all, and they are plotted. */
+export async function benchMemory({ budgetsMb, only }: BenchOptions): Promise<Row[]> {
+  const cases = MEMORY_CASES.filter(({ name }) => only.length === 0 || only.includes(name));
+  const rows: Measured[] = [];
+  for (const total of budgetsMb) {
+    const measured: Measured[] = [];
+    for (const each of cases) {
+      // A server for each, so that none works off what the one before has left.
+      await using server = await benchServer();
+      console.log(`within ${total} MB: ${each.what}`);
+      measured.push(await measure(each, server.url(), `${server.folder}/data`, total));
+    }
+    if (only.length === 0) console.log(`Plotted in ${await plot(total, measured)}.`);
+    rows.push(...measured);
   }
   return rows;
 }
 
-async function measure(each: Case, url: string, dataDir: string, totalMb: number): Promise<Row> {
+async function measure(
+  each: MemoryCase,
+  url: string,
+  dataDir: string,
+  totalMb: number,
+): Promise<Measured> {
   const sql = await connect(url);
-  for (const statement of each.before) await sql.query(statement);
-  using rss = new RssSampler();
-  const pipeline = await BenchPipeline.open(url, dataDir, totalMb, `memory_${dataDir.at(-1)}`);
-  const watch = new Stopwatch();
-  let outcome = "passed";
-  try {
-    await pipeline.until(() => pipeline.pipeline.status().phase === "streaming");
-    for (const statement of each.after) await sql.query(statement);
-    await sql.query("CREATE TABLE fence (id int PRIMARY KEY)"); // WAL after what is waited for
-    const { rows: [{ lsn }] } = await sql.query("SELECT pg_current_wal_flush_lsn() - '0/0' AS lsn");
-    await pipeline.until(() => pipeline.pipeline.decoded >= Number(lsn));
-    await pipeline.until(() => pipeline.pipeline.durableLsn >= Number(lsn));
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    outcome = error.message;
-  }
-  const taken = watch.read();
-  await pipeline.close().catch((error) => outcome = String(error));
-  await sql.query(`SELECT pg_drop_replication_slot('memory_${dataDir.at(-1)}')`).catch(() => {});
-  await sql.end();
-  return {
-    what: each.what,
-    rows: pipeline.changes,
-    ...taken,
-    rssMb: rss.maxMb,
-    note: `${outcome}; within ${totalMb} MB; the changes made, read and applied`,
+  const env = {
+    SLUICE_DATABASE_URL: url,
+    SLUICE_DATA_DIR: dataDir,
+    SLUICE_MEMORY_TOTAL_MB: String(totalMb),
   };
+  for (const statement of [...each.before, FENCE]) await sql.query(statement);
+  if (each.isBacklog) {
+    {
+      await using first = ServeProcess.start(env);
+      await first.until(() => isReady(first), POLL_MS);
+    }
+    await makeBacklog(each.after, (statement) => sql.query(statement));
+  }
+  await using serve = ServeProcess.start(env);
+  using memory = new ProcessMemory(serve.pid);
+  const begun = performance.now();
+  const changes = async () => (await getChanges(serve.base))?.streamed ?? 0;
+  let outcome = "passed";
+  let applied = 0;
+  try {
+    if (!each.isBacklog) {
+      await serve.until(() => isReady(serve), POLL_MS);
+      for (const statement of each.after) await sql.query(statement);
+    }
+    const { rows: [{ lsn }] } = await sql.query("SELECT pg_current_wal_flush_lsn() AS lsn");
+    await sql.query("INSERT INTO fence VALUES (1)");
+    await serve.until(progress(changes, () => hasReached(serve, parseLsn(lsn))), POLL_MS);
+    applied = await changes();
+    const { rows: [row] } = await sql.query(each.check);
+    const expected = Object.values(row).map(Number);
+    const found = await serve.sqlRow(each.check);
+    if (String(found) !== String(expected)) outcome = `WRONG: ${found} instead of ${expected}`;
+  } catch (error) {
+    if (!(error instanceof ChildFailure || error instanceof Silence)) throw error;
+    outcome = `FAILED: ${error.message}`;
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  const report = outcome.startsWith("FAILED") ? undefined : await serve.get<Report>("/v1/memory");
+  const usage = await usageOf(serve.pid);
+  await sql.end();
+  const { peakMb, samples } = memory;
+  if (peakMb > totalMb) outcome = `${outcome}, but over the budget`;
+  return {
+    what: `${totalMb} MB: ${each.name}`,
+    rows: applied,
+    seconds,
+    cpuSeconds: usage?.cpuSeconds,
+    rssMb: Math.round(peakMb),
+    figures: { "of it not files', MB": Math.round(Math.max(...samples.map((s) => s.anonMb))) },
+    note: `${each.what}: ${outcome}. Greatest of each area, MB: ${highs(report)}`,
+    samples,
+  };
+}
+
+/** What is used of `GET /v1/memory`. */
+interface Report {
+  areas: { area: string; highBytes: number | null }[];
+}
+
+function highs(report: Report | undefined): string {
+  const known = report?.areas.filter(({ highBytes }) => highBytes !== null) ?? [];
+  return known.map(({ area, highBytes }) => `${area} ${Math.round(highBytes! / 1024 / 1024)}`)
+    .join(", ");
+}
+
+async function isReady(serve: ServeProcess): Promise<boolean> {
+  return (await serve.get<{ ready: boolean }>("/readyz")).ready;
+}
+
+async function hasReached(serve: ServeProcess, lsn: number): Promise<boolean> {
+  return parseLsn((await serve.get<{ lsn: string }>("/readyz")).lsn) > lsn;
+}
+
+async function makeBacklog(
+  statements: string[],
+  run: (sql: string) => Promise<unknown>,
+): Promise<void> {
+  const begun = performance.now();
+  for (const [i, statement] of statements.entries()) {
+    await run(statement);
+    if ((i + 1) % 10 === 0) await run("VACUUM t"); // room for the next versions in the same pages
+    if ((i + 1) % 20 === 0) console.log(`  ${i + 1} of ${statements.length} transactions made`);
+  }
+  console.log(`  the backlog took ${((performance.now() - begun) / 1000).toFixed(0)} s to make`);
+}
+
+/** Nothing was applied for long. */
+class Silence extends Error {}
+
+/** `isThere`, which prints the changes so far now and then; throws when there are no more. */
+function progress(
+  changes: () => Promise<number>,
+  isThere: () => Promise<boolean>,
+): () => Promise<boolean> {
+  let [seen, seenAt, printedAt] = [0, performance.now(), performance.now()];
+  return async () => {
+    const [count, now] = [await changes(), performance.now()];
+    if (count > seen) [seen, seenAt] = [count, now];
+    if (now - seenAt > SILENT_MS_MAX) {
+      throw new Silence(`nothing was applied after ${seen} changes`);
+    }
+    if (now - printedAt > 10_000) {
+      console.log(`  ${count.toLocaleString("en")} changes applied`);
+      printedAt = now;
+    }
+    return await isThere();
+  };
+}
+
+async function plot(totalMb: number, measured: Measured[]): Promise<string> {
+  return await writePlot(
+    `memory-${totalMb}`,
+    ...measured.map(({ what, note, samples }) => ({
+      title: `${what}: ${note.split(":")[0]}`,
+      xTitle: "time since the start of `serve`, s",
+      yTitle: "resident memory, MB",
+      limit: { y: totalMb, name: `budget: ${totalMb} MB` },
+      series: [
+        {
+          name: "all (RSS)",
+          points: samples.map(({ seconds, rssMb }) => ({ x: seconds, y: rssMb })),
+        },
+        {
+          name: "without files' pages",
+          points: samples.map(({ seconds, anonMb }) => ({ x: seconds, y: anonMb })),
+        },
+      ],
+    })),
+  );
 }

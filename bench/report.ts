@@ -5,9 +5,16 @@ import { cpuUsage } from "node:process";
 /** What every bench takes. */
 export interface BenchOptions {
   rows?: number;
+  /** The memory budget, MB. */
   totalMb: number;
+  /** Where several are measured: these. */
+  budgetsMb: number[];
+  /** Words after the bench's name; none: everything. */
+  only: string[];
   /** Changes a second, where the bench makes its own traffic. */
   rate?: number;
+  /** How long, where the bench runs for a time that is chosen. */
+  minutes?: number;
 }
 
 /** One line of the table. */

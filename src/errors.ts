@@ -83,7 +83,7 @@ export const FAULTS = {
   "heap": {
     reaction: "stop",
     exit: 71,
-    meaning: "The main isolate's heap passed its share of the memory budget.",
+    meaning: "What the main isolate holds in its heap passed its share of the memory budget.",
   },
 } as const satisfies Record<string, Policy>;
 

@@ -2,9 +2,11 @@
  * The ingest isolate: a web Worker that owns the source, the batches and the warehouse file. It
  * talks to main by the messages of messages.ts, and to nobody else.
  */
+import { tuneDuckdb } from "./allocator.ts";
 import { planBudget } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { toFaultData } from "./errors.ts";
+import { whenThereIsRoom } from "./ingest_room.ts";
 import { forwardLogging, logger } from "./log.ts";
 import type { IngestStatus, Refusal, StartOptions, ToIngest, ToMain } from "./messages.ts";
 import { Pool } from "./batch/pool.ts";
@@ -12,11 +14,12 @@ import { Pipeline } from "./pipeline.ts";
 import { Warehouse } from "./sink/warehouse/duckdb.ts";
 import { WarehouseReader } from "./sink/warehouse/reader.ts";
 import { RefusalError } from "./sink/warehouse/refusal.ts";
+import { SIGN_MS, Silence } from "./silence.ts";
 import { formatLsn } from "./source/position.ts";
 import { makeSource } from "./sources.ts";
 import type { Source, SourceHealth } from "./source/source.ts";
 
-/** How often main hears from us: the heartbeat. */
+/** How often main hears how we are. */
 const STATUS_MS = 500;
 /** How often the server and DuckDB are asked how they are. */
 const LOOK_MS = 2000;
@@ -59,6 +62,7 @@ class Ingest {
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
     });
+    tuneDuckdb(budget.totalBytes);
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);
     const pool = new Pool(areaBytes["task-off-heap"]);
     const pipeline = new Pipeline({
@@ -71,7 +75,9 @@ class Ingest {
       idleCommitMs: config.SLUICE_IDLE_COMMIT_SECONDS * 1000,
       onApplied: (applied) => port.postMessage({ kind: "applied", applied }),
     });
-    return new Ingest(pipeline, source, warehouse, new WarehouseReader(warehouse.instance), pool);
+    const { instance, questions } = warehouse;
+    const reader = new WarehouseReader(instance, { questions });
+    return new Ingest(pipeline, source, warehouse, reader, pool);
   }
 
   /** Runs until `stop`, then closes everything. */
@@ -206,12 +212,45 @@ let ingest: Ingest | undefined;
 /** Asked to stop, maybe before there was anything to stop. */
 let isStopping = false;
 
+/** Main's; made at the start, when its limit is known. */
+let silence: Silence | undefined;
+
+/**
+ * The isolates watch each other from the start to the end: a warehouse whose log is long may take
+ * its time to open.
+ */
+function watchMain(config: Config): Disposable {
+  silence = new Silence(config.SLUICE_HANG_SECONDS * 1000 / SIGN_MS);
+  const timer = setInterval(() => {
+    port.postMessage({ kind: "alive" });
+    if (silence!.tick()) endWithMain(config.SLUICE_HANG_SECONDS);
+  }, SIGN_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/**
+ * Main hangs, which serves HTTP and writes the log. `Deno.exit` would end this isolate only, so the
+ * process is killed: by SIGALRM, whose exit code nothing else has.
+ */
+function endWithMain(seconds: number): void {
+  console.error(
+    `sluice: the main isolate gave no sign of life for ${seconds} s, so ingest ends the process. ` +
+      "Start Sluice again; nothing is lost.",
+  );
+  Deno.kill(Deno.pid, Deno.build.os === "windows" ? "SIGKILL" : "SIGALRM");
+}
+
 async function start(config: Config, options: StartOptions): Promise<void> {
+  using _watching = watchMain(config);
   try {
     await forwardLogging(config, (record) => port.postMessage({ kind: "log", record }));
-    ingest = await Ingest.open(config, options);
-    if (isStopping) ingest.stop();
-    await ingest.run();
+    ingest = await whenThereIsRoom(
+      () => Ingest.open(config, options),
+      (status) => port.postMessage({ kind: "status", status }),
+      () => isStopping,
+    );
+    if (isStopping) ingest?.stop();
+    await ingest?.run();
     port.postMessage({ kind: "stopped" });
   } catch (error) {
     port.postMessage({ kind: "failed", fault: toFaultData(error) });
@@ -220,6 +259,8 @@ async function start(config: Config, options: StartOptions): Promise<void> {
 }
 
 port.addEventListener("message", ({ data }) => {
+  silence?.heard();
+  if (data.kind === "alive") return;
   if (data.kind === "start") void start(data.config, data.options);
   else if (data.kind === "stop") {
     isStopping = true;

@@ -5,6 +5,7 @@
 import type { Config } from "./config.ts";
 import { Fault, type FaultData, fromFaultData } from "./errors.ts";
 import { writeForwarded } from "./log.ts";
+import { SIGN_MS, Silence } from "./silence.ts";
 import type {
   Answer,
   Applied,
@@ -41,15 +42,11 @@ export class IngestClient {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   readonly #ended = Promise.withResolvers<Fault | undefined>();
+  readonly #silence: Silence;
   #nextId = 1;
-  #lastSignAt: number;
 
-  constructor(
-    private readonly config: Config,
-    private readonly events: IngestEvents,
-    private readonly now: () => number = Date.now,
-  ) {
-    this.#lastSignAt = now();
+  constructor(private readonly config: Config, private readonly events: IngestEvents) {
+    this.#silence = new Silence(config.SLUICE_HANG_SECONDS * 1000 / SIGN_MS);
     this.#worker = new Worker(new URL("./ingest.ts", import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<ToMain>) => this.#heard(data);
     this.#worker.onerror = (event) => {
@@ -66,9 +63,9 @@ export class IngestClient {
   /** Starts to replicate. */
   start(options: StartOptions): void {
     this.#post({ kind: "start", config: this.config, options });
-    const patienceMs = this.config.SLUICE_HANG_SECONDS * 1000;
     const timer = setInterval(() => {
-      if (this.now() - this.#lastSignAt < patienceMs) return;
+      this.#post({ kind: "alive" });
+      if (!this.#silence.tick()) return;
       clearInterval(timer);
       this.#end({
         kind: "hang",
@@ -77,7 +74,7 @@ export class IngestClient {
           todo: "Start Sluice again; nothing is lost.",
         },
       });
-    }, 1000);
+    }, SIGN_MS);
     void this.ended.then(() => clearInterval(timer));
   }
 
@@ -102,8 +99,10 @@ export class IngestClient {
   }
 
   #heard(message: ToMain): void {
-    this.#lastSignAt = this.now();
+    this.#silence.heard();
     switch (message.kind) {
+      case "alive":
+        return;
       case "status":
         return this.events.onStatus(message.status);
       case "applied":

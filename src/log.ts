@@ -53,9 +53,13 @@ export async function startLogging(config: LogSettings): Promise<void> {
   await configure({ sinks, loggers: loggers(config, Object.keys(sinks)), reset: true });
 }
 
-/** Writes out what is buffered, and closes the file. */
+/** Writes out what is buffered, and closes the file. A full disk is no reason to end otherwise. */
 export async function stopLogging(): Promise<void> {
-  await dispose();
+  try {
+    await dispose();
+  } catch (error) {
+    console.error(`sluice: the end of the log file could not be written: ${error}`);
+  }
 }
 
 /** Sets up logging in the ingest isolate: every record goes to `send`. */

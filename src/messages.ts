@@ -9,6 +9,8 @@ import type { Area } from "./budget.ts";
 /** From main to ingest. */
 export type ToIngest =
   | { kind: "start"; config: Config; options: StartOptions }
+  /** Main's sign of life. */
+  | { kind: "alive" }
   /** Drain what was read, commit, confirm, close, then answer `stopped`. */
   | { kind: "stop" }
   | { kind: "ask"; id: number; question: Question }
@@ -17,6 +19,8 @@ export type ToIngest =
 
 /** From ingest to main. */
 export type ToMain =
+  /** A sign of life, also while there is nothing to report of yet. */
+  | { kind: "alive" }
   | { kind: "status"; status: IngestStatus }
   | { kind: "applied"; applied: Applied }
   | { kind: "answer"; id: number; answer: Answer }
@@ -93,7 +97,7 @@ export interface SnapshotTable {
   done: boolean;
 }
 
-/** What ingest is doing, sent at least once a second: it is the heartbeat as well. */
+/** What ingest is doing, sent at least once a second. */
 export interface IngestStatus {
   phase: "starting" | "connecting" | "snapshot" | "streaming" | "waiting" | "stopping";
   /** While `waiting`: what for, and the fault that made it wait. */

@@ -192,6 +192,7 @@ export class Pipeline {
     if (!isEmpty || this.#applier.dirty) return await this.#hand(boundary);
     const isDue = Date.now() - this.#lastCommitAt >= this.options.idleCommitMs;
     if (!(isDue || this.#stopping || stream.isAsked)) return;
+    this.#goOn();
     if (stream.isAhead(this.#applier.durable!)) await this.#applier.commit(boundary!);
   }
 
@@ -325,12 +326,21 @@ export class Pipeline {
     this.#lastCommitAt = Date.now();
     if (seq > this.#faultSeq) this.#careful = false; // it did not come back
     this.#retryMs = RETRY_MS_MIN;
+    this.#goOn();
     this.#stream?.confirm(position);
   }
 
   #connected(phase: "snapshot" | "streaming"): void {
-    if (this.#waiting !== null) log.info("connected again");
     this.#phase = phase;
+    // Whether a disk has room is not told by a stream, but by a commit, or that none is needed.
+    if (phase === "streaming" && this.#waiting?.kind === "disk-full") {
+      this.#lastCommitAt = Date.now();
+    } else this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#waiting === null) return;
+    log.info(this.#waiting.kind === "disk-full" ? "there is room again" : "connected again");
     this.#waiting = null;
   }
 

@@ -3,6 +3,7 @@
  * ends the process with its own exit code (errors.ts); a restart goes on from what is durable.
  */
 import { parseArgs } from "node:util";
+import { collectGarbage, tuneProcess } from "./allocator.ts";
 import { createApp } from "./api/app.ts";
 import { type Budget, planBudget } from "./budget.ts";
 import { type Config, parseHttpAddr, readConfig, requireSource, settingsHelp } from "./config.ts";
@@ -48,6 +49,7 @@ export async function runServe(args: string[], env: Record<string, string>): Pro
   requireSource(config);
   const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
   await startLogging(config);
+  tuneProcess();
   try {
     return await new Service(config, budget).run(options);
   } finally {
@@ -174,6 +176,8 @@ class Service {
     const found = Promise.withResolvers<Fault>();
     const limit = this.budget.areaBytes["framework-heap"];
     const timer = setInterval(() => {
+      if (Deno.memoryUsage().heapUsed <= limit) return;
+      collectGarbage(); // V8 lets garbage lie for as long as its own, larger limit allows
       const { heapUsed } = Deno.memoryUsage();
       if (heapUsed <= limit) return;
       clearInterval(timer);

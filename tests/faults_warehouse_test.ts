@@ -2,9 +2,9 @@
  * What goes wrong on our side: the warehouse file, its disk, memory, and being stopped.
  */
 import assert from "node:assert/strict";
-import { statfs } from "node:fs/promises";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../src/errors.ts";
+import { CAN_MOUNT, smallDisk } from "./support/disk.ts";
 import { assertEqual, faultTests, seeded, until } from "./support/faults.ts";
 import { TestDatabase } from "./support/postgres.ts";
 import { runMain, SluiceProcess, warehouseFile } from "./support/process.ts";
@@ -100,33 +100,6 @@ test("a data folder that can't be made is a fault that names it", async (databas
   const fault = await openFault(database, { dataDir: `${options.dataDir}/data` });
   assert.equal(fault.kind, "usage", fault.message);
 });
-
-/** Mounts a small disk; undefined when this machine does not let us. */
-async function smallDisk(folder: string, megabytes: number) {
-  const run = (command: string, ...args: string[]) =>
-    new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output()
-      .then(({ success }) => success, () => false);
-  await Deno.mkdir(folder);
-  const mounted = Deno.build.os === "linux" && Deno.uid() === 0 &&
-    await run("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder);
-  if (!mounted) return undefined;
-  const ballast = `${folder}/ballast`;
-  return {
-    /** Leaves so many MB. */
-    async fill(megabytesLeft: number): Promise<void> {
-      const { bavail, bsize } = await statfs(folder);
-      const bytes = bavail * bsize - megabytesLeft * 1024 * 1024;
-      await Deno.writeFile(ballast, new Uint8Array(bytes));
-    },
-    makeRoom: () => Deno.remove(ballast),
-    async [Symbol.asyncDispose]() {
-      await run("umount", "-l", folder);
-    },
-  };
-}
-
-/** Whether a small disk can be mounted here, asked once. */
-const CAN_MOUNT = Deno.build.os === "linux" && Deno.uid() === 0;
 
 /** A disk that becomes full while Sluice streams, with so many MB left at first. */
 function diskTest(name: string, id: string, megabytesLeft: number): void {

@@ -29,7 +29,10 @@ interface InfoModule {
   }[];
 }
 
-/** Every TypeScript file under `folders` (or a file itself), from `root`, as sorted paths. */
+/**
+ * Every TypeScript file under `folders` (or a file itself), from `root`, as sorted paths. A folder
+ * with a deno.json is a project of its own, and left out.
+ */
 export async function sources(root: URL, folders: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const folder of folders) await collect(root, folder, found);
@@ -40,6 +43,7 @@ async function collect(root: URL, path: string, found: string[]): Promise<void> 
   const info = await Deno.stat(new URL(path, root)).catch(ignoreMissing);
   if (info?.isFile && /\.tsx?$/.test(path)) found.push(path);
   if (!info?.isDirectory) return;
+  if (await Deno.stat(new URL(`${path}/deno.json`, root)).catch(ignoreMissing)) return;
   for await (const entry of Deno.readDir(new URL(path, root))) {
     if (!entry.name.startsWith(".")) await collect(root, `${path}/${entry.name}`, found);
   }

@@ -149,6 +149,9 @@ Deno.test("the graph is the real one: types, dynamic imports, packages and missi
         `export const a = 1 as A;\nexport const late = () => import("../sink/c.ts");\n` +
         `import "./missing.ts";\n`,
     );
+    await Deno.mkdir(`${folder}/src/own`);
+    await write("src/own/deno.json", "{}");
+    await write("src/own/main.ts", `import "vega";\n`);
     const paths = await sources(root, ["main.ts", "src", "generator"]);
     assert.deepEqual(paths, [
       "src/decode/bad.ts",

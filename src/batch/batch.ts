@@ -35,6 +35,7 @@ export class Batch {
   ints!: Int32Array;
   floats!: Float32Array;
   doubles!: Float64Array;
+  #view!: DataView;
   readonly segments = new Map<TableLayout, Segment>();
   /** Rows of all tables. */
   rows = 0;
@@ -114,7 +115,7 @@ export class Batch {
   reserve(layout: TableLayout, rows: number, stringBytes: number): boolean {
     if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
     let segment = this.#segmentOf(layout);
-    const last = segment?.chunks.at(-1);
+    const last = segment === undefined ? undefined : segment.chunks[segment.chunks.length - 1];
     const front = this.#front;
     if (last === undefined || last.rows + rows > last.capacity) {
       const capacity = last === undefined
@@ -207,6 +208,41 @@ export class Batch {
     if (length >= 64) bytes.set(source.subarray(start, end), to);
     else for (let i = 0; i < length; i++) bytes[to + i] = source[start + i];
     this.#putPointer(at, to);
+  }
+
+  /**
+   * Copies a string of valid UTF-8, `length` bytes at `start` of `view`, whose head is at byte offset
+   * `head`. Before it there must be three other bytes.
+   */
+  putStringOf(head: number, view: DataView, start: number, length: number): void {
+    const { ints } = this;
+    const at = head >> 2;
+    ints[at] = length;
+    if (length > INLINE_BYTES_MAX) {
+      const to = this.takeBytes(length);
+      if (length >= 256) {
+        this.bytes.set(new Uint8Array(view.buffer, start, length), to);
+      } else { // as doubles: no eight bytes of UTF-8 are a NaN, which might not be copied as it is
+        const mine = this.#view;
+        const last = length - 8;
+        for (let i = 0; i < last; i += 8) {
+          mine.setFloat64(to + i, view.getFloat64(start + i, true), true);
+        }
+        mine.setFloat64(to + last, view.getFloat64(start + last, true), true);
+      }
+      ints[at + 1] = view.getInt32(start, true);
+      const low = this.#addressLow + to;
+      ints[at + 2] = low;
+      ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
+      return;
+    }
+    // Whole words, and what is left of the last one in the upper bytes of the word that ends there.
+    const left = length & 3;
+    const rest = left === 0 ? 0 : view.getInt32(start + length - 4, true) >>> 32 - 8 * left;
+    const whole = length >> 2;
+    ints[at + 1] = whole > 0 ? view.getInt32(start, true) : rest;
+    ints[at + 2] = whole > 1 ? view.getInt32(start + 4, true) : whole === 1 ? rest : 0;
+    ints[at + 3] = whole > 2 ? view.getInt32(start + 8, true) : whole === 2 ? rest : 0;
   }
 
   /**
@@ -363,6 +399,7 @@ export class Batch {
     this.ints = new Int32Array(slab);
     this.floats = new Float32Array(slab);
     this.doubles = new Float64Array(slab);
+    this.#view = new DataView(slab);
     const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.bytes));
     this.#addressLow = Number(BigInt(address) & 0xffff_ffffn);
     this.#addressHigh = Number(BigInt(address) >> 32n);

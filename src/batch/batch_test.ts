@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Table } from "../catalog/catalog.ts";
 import { Batch, type BatchState } from "./batch.ts";
-import { TableLayout } from "./column.ts";
+import { META_COUNT, TableLayout } from "./column.ts";
 import { Pool, POOL_BATCHES } from "./pool.ts";
 
 const TABLE: Table = {
@@ -113,4 +113,27 @@ Deno.test("pool: a batch is given back once, and to its own pool", () => {
   assert.throws(() => other.give(batch), { code: "ERR_ASSERTION" });
   pool.give(batch);
   assert.throws(() => pool.give(batch), { code: "ERR_ASSERTION" });
+});
+
+Deno.test("batch: a string of any length is copied whole, wherever it lies", () => {
+  const layout = new TableLayout(TABLE);
+  const batch = new Batch(new ArrayBuffer(1 << 20));
+  batch.become("filling");
+  const text = new TextEncoder().encode(`"${"Zoë und Ümit 😀 trinken Tee. ".repeat(20)}"`);
+  const source = Uint8Array.of(9, 9, 9, 9, ...text, 9);
+  const view = new DataView(source.buffer);
+  assert.ok(batch.reserve(layout, 1, 200_000));
+  const { data } = batch.beginRow(layout);
+  const column = META_COUNT;
+  for (let length = 0; length <= 400; length++) {
+    const start = 5 + length % 7;
+    batch.putStringOf(data[column], view, start, length);
+    assert.deepEqual(batch.stringAt(data[column]), source.slice(start, start + length));
+    if (length > 12) continue;
+    const head = batch.bytes.slice(data[column] + 4 + length, data[column] + 16);
+    assert.ok(
+      head.every((byte) => byte === 0),
+      "DuckDB compares what is behind a short string too",
+    );
+  }
 });

@@ -14,12 +14,17 @@ const OTHER_CODES: [code: string, meaning: string][] = [
   ["0", "It ended as it was asked to: all that was read is applied, committed and confirmed."],
   [
     "133",
-    "An isolate ran out of heap, and V8 ended the process (128 + SIGTRAP). Restart it; raise " +
-    "`SLUICE_MEMORY_TOTAL_MB` when it happens again.",
+    "An isolate ran out of heap, and V8 ended the process (128 + SIGTRAP). Restart it: nothing is " +
+    "lost. When it happens again, please report it: the limit is the same for every budget.",
   ],
   [
     "137",
     "It was killed (128 + SIGKILL), by hand or for want of memory. Restart it: nothing is lost.",
+  ],
+  [
+    "142",
+    "The main isolate gave no sign of life, and ingest ended the process (128 + SIGALRM; on Windows " +
+    "it is killed). Restart it: nothing is lost.",
   ],
 ];
 

@@ -28,6 +28,7 @@ function command(
   args: string[],
   env: Record<string, string>,
   signal?: AbortSignal,
+  flags: readonly string[] = RUN_FLAGS,
 ): Deno.Command {
   const home = Object.fromEntries(
     ["HOME", "PATH", "DENO_DIR", "TMPDIR"].flatMap((name) => {
@@ -36,7 +37,7 @@ function command(
     }),
   );
   return new Deno.Command(Deno.execPath(), {
-    args: [...RUN_FLAGS, MAIN, ...args],
+    args: [...flags, MAIN, ...args],
     clearEnv: true,
     env: { ...home, NO_COLOR: "1", ...env },
     stdin: "null",
@@ -44,6 +45,12 @@ function command(
     stderr: "piped",
     signal,
   });
+}
+
+/** How a {@linkcode SluiceProcess} is started with other flags of the runtime than the usual ones. */
+export function withFlags(change: (flags: readonly string[]) => readonly string[]) {
+  return (args: string[], env: Record<string, string>) =>
+    command(args, env, undefined, change(RUN_FLAGS));
 }
 
 /** A running `serve`. Disposing it kills it. */
@@ -56,7 +63,11 @@ export class SluiceProcess implements AsyncDisposable {
   #hasEnded = false;
 
   /** `start`: what makes the command of the arguments and the environment, when it isn't main.ts. */
-  constructor(env: Record<string, string>, args: string[] = [], start = command) {
+  constructor(
+    env: Record<string, string>,
+    args: string[] = [],
+    start: (args: string[], env: Record<string, string>) => Deno.Command = command,
+  ) {
     this.address = `127.0.0.1:${freePort()}`;
     this.#child = start(["serve", ...args], {
       SLUICE_HTTP_ADDR: this.address,

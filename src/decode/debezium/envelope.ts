@@ -28,7 +28,8 @@ import {
   stringOf,
   TRUE,
 } from "./json.ts";
-import { envelopeSlots, Skeleton, Slot } from "./skeleton.ts";
+import { envelopeSlots, Skeleton } from "./skeleton.ts";
+import { Slot } from "./slot.ts";
 import { Repeated, Topic } from "./topic.ts";
 
 const OPS: readonly string[] = ["c", "u", "d", "r", "t", "m"];

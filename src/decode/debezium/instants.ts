@@ -95,64 +95,9 @@ export function putTimestampText(
   start: number,
   stop: number,
 ): void {
-  if (putUsual(batch, to, source, start, stop)) return;
   const { days, micros, infinity } = readTimestamp(source, start, stop);
   if (infinity !== 0) putInfinity(batch, to, infinity < 0);
   else putTimestampParts(batch, to, days, micros);
-}
-
-/** `2026-11-23T13:22:55` up to here; then a fraction of six digits, and Z. */
-const USUAL_LENGTH = 27;
-const FIRST_USUAL_DAY = 19700101;
-
-/** Days that were written last, as numbers of their digits, and their first µs since 1970. */
-const usualDays = new Int32Array(256);
-const usualMicros = new Float64Array(256);
-
-/** Writes a timestamp of the usual form and of this age; false: it is another. */
-function putUsual(
-  batch: Batch,
-  to: number,
-  source: Uint8Array,
-  start: number,
-  stop: number,
-): boolean {
-  if (stop - start !== USUAL_LENGTH) return false;
-  if (
-    source[start + 4] !== 0x2d || source[start + 7] !== 0x2d || source[start + 10] !== 0x54 ||
-    source[start + 13] !== 0x3a || source[start + 16] !== 0x3a || source[start + 19] !== 0x2e ||
-    source[start + 26] !== 0x5a
-  ) return false;
-  const year = two(source, start) * 100 + two(source, start + 2);
-  const month = two(source, start + 5);
-  const ofMonth = two(source, start + 8);
-  const hour = two(source, start + 11);
-  const minute = two(source, start + 14);
-  const second = two(source, start + 17);
-  const fraction = (two(source, start + 20) * 100 + two(source, start + 22)) * 100 +
-    two(source, start + 24);
-  // `two` is beyond all of these where a digit is missing.
-  if (hour > 23 || minute > 59 || second > 59 || fraction > 999_999) return false;
-  const day = (year * 100 + month) * 100 + ofMonth;
-  const kept = day & 0xff;
-  if (day !== usualDays[kept]) {
-    if (month < 1 || month > 12 || ofMonth < 1 || ofMonth > daysIn(year, month)) return false;
-    if (day < FIRST_USUAL_DAY || year > 2200) return false; // exact as a double
-    usualDays[kept] = day;
-    usualMicros[kept] = daysFromCivil(year, month, ofMonth) * MICROS_PER_DAY;
-  }
-  const micros = usualMicros[kept] + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction;
-  const high = Math.floor(micros / 0x1_0000_0000);
-  batch.ints[to >> 2] = micros - high * 0x1_0000_0000;
-  batch.ints[(to >> 2) + 1] = high;
-  return true;
-}
-
-/** The number of two digits; over a million where they are none. */
-function two(source: Uint8Array, at: number): number {
-  const tens = source[at] - 0x30;
-  const ones = source[at + 1] - 0x30;
-  return tens >>> 0 > 9 || ones >>> 0 > 9 ? 100_000_000 : tens * 10 + ones;
 }
 
 /** Writes a date that is a number of JSON's. */

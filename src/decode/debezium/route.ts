@@ -5,30 +5,21 @@
  */
 import type { Batch, Chunk } from "../../batch/batch.ts";
 import { META_COUNT, type TableLayout } from "../../batch/column.ts";
-import { type ColumnReader } from "./column_reader.ts";
 import type { Columns } from "./columns.ts";
+import { compileWrite, type Way, type Write } from "./compiled_write.ts";
+import { compiling } from "./compiling.ts";
 import type { DebeziumHead } from "./head.ts";
-import { putTimestampText } from "./instants.ts";
-import { INTEGER, NULL, STRING } from "./json.ts";
-import { putDecimal, putWhole } from "./numbers.ts";
+import { NULL, STRING } from "./json.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 import type { Shape } from "./shape.ts";
-import { putUuidWords } from "./uuid.ts";
 import { putValue } from "./values.ts";
-
-/** How a column's usual values are written. */
-const Code = { other: 0, text: 1, uuid: 2, instant: 3, decimal: 4, whole: 5 } as const;
 
 /** See the top of this file. One for all records of one shape and schema of a table. */
 export class Route {
-  readonly #readers: readonly ColumnReader[];
-  readonly #codes: Uint8Array;
-  /** Where each column's slot begins among those of its object; and which that is. */
-  readonly #places: Int32Array;
-  readonly #inKey: Uint8Array;
-  /** The least and the greatest length of a placeholder; of columns that have none, none. */
-  readonly #shortest: Int32Array;
-  readonly #longest: Int32Array;
+  readonly #ways: readonly Way[];
+  /** Records that have taken it. */
+  #uses = 0;
+  #compiled: Write | undefined;
   /** Whether it can be taken at all. */
   readonly isOpen: boolean;
 
@@ -44,16 +35,19 @@ export class Route {
     const inRow = columns.placesInRow(rowShape);
     const ofKey = columns.keyReaders(keyBlock);
     const ofRow = columns.valueReaders(rowBlock);
-    this.#readers = layout.table.columns.map((_, i) => (inKey[i] >= 0 ? ofKey : ofRow)[i]!);
-    this.#inKey = Uint8Array.from(inKey, (place) => place >= 0 ? 1 : 0);
-    this.#places = Int32Array.from(inKey, (place, i) => 3 * (place >= 0 ? place : inRow[i]));
-    this.#codes = Uint8Array.from(this.#readers, codeOf);
-    const lengths = this.#readers.map(({ toast, placeholders }) =>
-      toast < 0 ? [] : placeholders.map(({ length }) => length)
-    );
-    this.#shortest = Int32Array.from(lengths, (each) => Math.min(...each, 0x7fff_ffff));
-    this.#longest = Int32Array.from(lengths, (each) => Math.max(...each, -1));
-    this.isOpen = !this.#readers.some(({ isRendered }) => isRendered);
+    this.#ways = layout.table.columns.map((_, i): Way => {
+      const isKey = inKey[i] >= 0;
+      const reader = (isKey ? ofKey : ofRow)[i]!;
+      const lengths = reader.toast < 0 ? [] : reader.placeholders.map(({ length }) => length);
+      return {
+        reader,
+        isKey,
+        slot: 3 * (isKey ? inKey : inRow)[i],
+        shortest: Math.min(...lengths, 0x7fff_ffff),
+        longest: Math.max(...lengths, -1),
+      };
+    });
+    this.isOpen = !this.#ways.some(({ reader }) => reader.isRendered);
   }
 
   /** Whether a record takes it. */
@@ -72,77 +66,27 @@ export class Route {
     batch: Batch,
     chunk: Chunk,
   ): boolean {
-    const codes = this.#codes;
-    const readers = this.#readers;
+    if (this.#compiled !== undefined) return this.#compiled(head, value, key, batch, chunk);
+    if (++this.#uses >= compiling.afterRecords) {
+      this.#compiled = compileWrite(this.layout, this.#ways);
+    }
     const isUpdate = head.op === "u";
-    const row = chunk.rows;
-    const { data } = chunk;
-    const rowSlots = head.after.slots;
-    const keySlots = head.key.slots;
-    for (let i = 0; i < codes.length; i++) {
-      const isKey = this.#inKey[i] === 1;
-      const slots = isKey ? keySlots : rowSlots;
-      const source = isKey ? key : value;
-      const place = this.#places[i];
-      const start = slots[place];
-      const stop = slots[place + 1];
-      const kind = slots[place + 2];
-      const at = META_COUNT + i;
+    for (let i = 0; i < this.#ways.length; i++) {
+      const { reader, isKey, slot, shortest, longest } = this.#ways[i];
+      const { slots } = isKey ? head.key : head.after;
+      const start = slots[slot];
+      const stop = slots[slot + 1];
+      const kind = slots[slot + 2];
       if (kind === NULL) {
-        batch.putNull(chunk, at, row, this.layout.columns[at].isString);
+        const at = META_COUNT + i;
+        batch.putNull(chunk, at, chunk.rows, this.layout.columns[at].isString);
         continue;
       }
-      if (kind === STRING) {
-        const length = stop - start;
-        const mayBe = isUpdate && length >= this.#shortest[i] && length <= this.#longest[i];
-        switch (codes[i]) {
-          case Code.text:
-            if (mayBe) return false;
-            batch.putString(chunk, at, row, source, start, stop);
-            continue;
-          case Code.uuid: {
-            const view = isKey ? head.keyView : head.valueView;
-            putUuidWords(batch, data[at] + row * 16, view, source.byteOffset + start, length);
-            continue;
-          }
-          case Code.instant:
-            putTimestampText(batch, data[at] + row * 8, source, start, stop);
-            continue;
-          case Code.decimal: {
-            const { width, type, scale } = readers[i];
-            if (type.kind !== "decimal" || mayBe) return false;
-            const to = data[at] + row * width;
-            putDecimal(batch, to, width, type.width, scale, source, start, stop);
-            continue;
-          }
-        }
-        if (mayBe) return false;
-      } else if (kind === INTEGER && codes[i] === Code.whole) {
-        const { width } = readers[i];
-        putWhole(batch, data[at] + row * width, width, source, start, stop);
-        continue;
-      } else if (kind > STRING && readers[i].toast >= 0 && isUpdate) return false;
-      putValue(batch, chunk, row, readers[i], source, start, stop, kind);
+      if (isUpdate && kind > STRING && reader.toast >= 0) return false;
+      const length = stop - start;
+      if (isUpdate && kind === STRING && length >= shortest && length <= longest) return false;
+      putValue(batch, chunk, chunk.rows, reader, isKey ? key : value, start, stop, kind);
     }
     return true;
   }
-}
-
-function codeOf({ kind, form }: ColumnReader): number {
-  switch (kind) {
-    case "text":
-      return Code.text;
-    case "uuid":
-      return Code.uuid;
-    case "timestamp":
-    case "timestamptz":
-      return Code.instant;
-    case "decimal":
-      return form.kind === "plain" ? Code.decimal : Code.other;
-    case "int2":
-    case "int4":
-    case "int8":
-      return Code.whole;
-  }
-  return Code.other;
 }

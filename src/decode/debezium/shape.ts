@@ -71,11 +71,12 @@ export class Shape {
 
   /** What stands before each value where there is no white space: `{"id":`, `,"name":`, … */
   get literals(): Literals {
-    return this.#literals ??= new Literals(this.#pieces());
+    return this.#literals ??= new Literals(this.pieces());
   }
 
-  #pieces(): Uint8Array[] {
-    const pieces = this.parent === null ? [] : this.parent.#pieces();
+  /** The same, one by one. */
+  pieces(): Uint8Array[] {
+    const pieces = this.parent === null ? [] : this.parent.pieces();
     const first = this.count === 1 ? 0x7b : 0x2c;
     if (this.count > 0) pieces.push(Uint8Array.of(first, 0x22, ...this.spelled, 0x22, 0x3a));
     return pieces;

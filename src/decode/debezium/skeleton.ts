@@ -5,30 +5,22 @@
  * anything differs, that record takes the general way.
  */
 import type { Op } from "../../batch/batch.ts";
+import { latin } from "../number.ts";
+import {
+  compileRow,
+  compileSkeleton,
+  type ReadAll,
+  type ReadRow,
+  type Usual,
+} from "./compiled_scan.ts";
+import { compiling } from "./compiling.ts";
 import type { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
-import { latin } from "../number.ts";
 import { INTEGER, type JsonReader, NULL } from "./json.ts";
 import { Literals } from "./literals.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 import type { Shape } from "./shape.ts";
-
-/** What is in a slot. */
-export const Slot = {
-  /** A number that is not looked at. */
-  number: 0,
-  time: 1,
-  tx: 2,
-  lsn: 3,
-  op: 4,
-  before: 5,
-  after: 6,
-  key: 7,
-  /** The part of a transaction's id that all of its records have, a number. */
-  transaction: 8,
-  /** `data_collection_order`. */
-  order: 9,
-} as const;
+import { Slot } from "./slot.ts";
 
 /** A slot's place in the record that is learnt from. */
 export interface SlotAt {
@@ -53,6 +45,15 @@ export class Skeleton {
   readonly #slots: Uint8Array;
   readonly #hasTime: boolean;
   readonly #isKey: boolean;
+  readonly #pieces: readonly Uint8Array[];
+  /** How long each slot was in the record that was learnt from. */
+  readonly #lengths: readonly number[];
+  /** Records that were of it. */
+  #uses = 0;
+  /** The values of one of them. */
+  #sample: readonly Usual[] | undefined;
+  #compiledRow: ReadRow | undefined;
+  #compiled: ReadAll | undefined;
   /** Where the transaction's id lies in the record read last; 0: it has none. */
   transactionStart = 0;
   transactionStop = 0;
@@ -66,6 +67,8 @@ export class Skeleton {
       at = stop;
     }
     pieces.push(bytes.slice(at));
+    this.#pieces = pieces;
+    this.#lengths = slots.map(({ start, stop }) => stop - start);
     this.#literals = new Literals(pieces);
     this.#slots = Uint8Array.from(slots, ({ slot }) => slot);
     this.#isKey = this.#slots[0] === Slot.key;
@@ -77,6 +80,34 @@ export class Skeleton {
    * meaning.
    */
   read(reader: JsonReader, head: DebeziumHead): boolean {
+    if (this.#compiled !== undefined) {
+      return this.#compiled(reader, head, this.common.shape, this.#compiledRow!, this);
+    }
+    if (!this.#readByTable(reader, head)) return false;
+    if (++this.#uses >= compiling.afterRecords) this.#compile(this.#isKey ? head.key : head.after);
+    return true;
+  }
+
+  /** Compiles it, when two rows or keys have been seen: what is alike in both is what is usual. */
+  #compile(row: Fields): void {
+    if (!row.isPresent) return;
+    const { shape } = this.common;
+    const sample = this.#sample;
+    const now = shape.names().map((_, i): Usual => ({
+      kind: row.kindOf(i),
+      length: row.stopOf(i) - row.startOf(i),
+    }));
+    this.#sample = now;
+    if (sample === undefined) return;
+    const usual = now.map(({ kind, length }, i): Usual => ({
+      kind: kind === NULL ? sample[i].kind : kind,
+      length: length === sample[i].length ? length : -1,
+    }));
+    this.#compiledRow = compileRow(shape, usual);
+    this.#compiled = compileSkeleton(this.#pieces, this.#slots, this.#lengths);
+  }
+
+  #readByTable(reader: JsonReader, head: DebeziumHead): boolean {
     const literals = this.#literals;
     const slots = this.#slots;
     const { common } = this;

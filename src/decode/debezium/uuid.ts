@@ -1,10 +1,8 @@
-/** UUIDs from text, two characters at a time. */
-import type { Batch } from "../../batch/batch.ts";
-import { BadValue } from "../value_error.ts";
+/** UUIDs from text, two characters at a time, in generated code. */
 import { HEX } from "./json.ts";
 
 /** The byte of two hexadecimal digits by their codes as a little-endian number; −1 for others. */
-const PAIRS = new Int16Array(0x1_0000).fill(-1);
+export const PAIRS = new Int16Array(0x1_0000).fill(-1);
 for (let first = 0; first < 256; first++) {
   for (let second = 0; second < 256 && HEX[first] >= 0; second++) {
     if (HEX[second] >= 0) PAIRS[second << 8 | first] = HEX[first] << 4 | HEX[second];
@@ -13,52 +11,21 @@ for (let first = 0; first < 256; first++) {
 
 const LENGTH = 36;
 const DASH = 0x2d;
+const DASHES = [8, 13, 18, 23];
+const DIGITS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /**
- * Writes the UUID at `at` in `view` as DuckDB keeps it: the 16 bytes as a little-endian number with
- * its top bit flipped, so that signed comparison sorts like the text. Throws `BadValue`.
+ * The statements that write the UUID at `p` in `view`, `length` bytes, to index `to` of `ints` as
+ * DuckDB keeps it: the 16 bytes as a little-endian number with its top bit flipped, so that signed
+ * comparison sorts like the text. They return false where it is none. All are names or expressions.
  */
-export function putUuidWords(
-  batch: Batch,
-  to: number,
-  view: DataView,
-  at: number,
-  length: number,
-): void {
-  const isDashed = length === LENGTH && view.getUint8(at + 8) === DASH &&
-    view.getUint8(at + 13) === DASH && view.getUint8(at + 18) === DASH &&
-    view.getUint8(at + 23) === DASH;
-  if (!isDashed) throw notUuid(view, at, length);
-  const a = four(view, at, at + 4);
-  const b = four(view, at + 9, at + 14);
-  const c = four(view, at + 19, at + 24);
-  const d = four(view, at + 28, at + 32);
-  if (bad !== 0) {
-    bad = 0;
-    throw notUuid(view, at, length);
-  }
-  const { ints } = batch;
-  const word = to >> 2;
-  ints[word] = d;
-  ints[word + 1] = c;
-  ints[word + 2] = b;
-  ints[word + 3] = a ^ 0x8000_0000;
-}
-
-/** Below zero when some pair was no two digits. */
-let bad = 0;
-
-/** A big-endian number of two pairs at `first`, and two at `second`. */
-function four(view: DataView, first: number, second: number): number {
-  const a = PAIRS[view.getUint16(first, true)];
-  const b = PAIRS[view.getUint16(first + 2, true)];
-  const c = PAIRS[view.getUint16(second, true)];
-  const d = PAIRS[view.getUint16(second + 2, true)];
-  if ((a | b | c | d) < 0) bad = -1;
-  return a << 24 | b << 16 | c << 8 | d;
-}
-
-function notUuid(view: DataView, at: number, length: number): BadValue {
-  const bytes = new Uint8Array(view.buffer, at, Math.min(length, 60));
-  return new BadValue(`${JSON.stringify(new TextDecoder().decode(bytes))} is not a UUID`);
+export function uuidCode(view: string, length: string, to: string): string {
+  const isNone = DASHES.map((at) => `${view}.getUint8(p+${at})!==${DASH}`).join("||");
+  const bytes = DIGITS.map((at, i) => `u${i}=PAIRS[${view}.getUint16(p+${at},true)]`).join(",");
+  const all = DIGITS.map((_, i) => `u${i}`).join("|");
+  const word = (i: number) => `u${i}<<24|u${i + 1}<<16|u${i + 2}<<8|u${i + 3}`;
+  return `if(${length}!==${LENGTH}||${isNone})return false;const ${bytes};` +
+    `if((${all})<0)return false;const to=${to};` +
+    `ints[to]=${word(12)};ints[to+1]=${word(8)};ints[to+2]=${word(4)};` +
+    `ints[to+3]=(${word(0)})^0x80000000;`;
 }

@@ -17,6 +17,7 @@ import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
 import { createTables, dropTables } from "./tables.ts";
+import { Questions, Vacuum } from "./vacuum.ts";
 
 /**
  * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
@@ -31,11 +32,6 @@ const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
-
-/** A piece of a change log is looked through for what is too old at most so often… */
-const RETENTION_MS_MIN = 1000;
-/** …and a pass over all of them begins at most so often. */
-const RETENTION_PASS_MS_MIN = 60_000;
 
 /** A column's pieces of memory that wait for a checkpoint, in bytes: open.ts's block. */
 const PIECE_BYTES = 65_536;
@@ -53,6 +49,9 @@ export interface WarehouseOptions {
 
 /** See the top of this file. */
 export class Warehouse implements Sink {
+  /** The questions of those who read the file beside us. */
+  readonly questions = new Questions();
+  readonly #vacuum = new Vacuum(this.questions);
   #inTransaction = false;
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
@@ -68,7 +67,6 @@ export class Warehouse implements Sink {
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
   #retention: Retention | undefined;
-  #retentionDueMs = 0;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
   /** A snapshot was announced and not committed. */
@@ -159,6 +157,8 @@ export class Warehouse implements Sink {
     for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
     await this.#run("DELETE FROM _sluice.tables");
     await this.#run("DELETE FROM _sluice.folds");
+    await this.#run("DELETE FROM _sluice.retention");
+    this.#retention?.restart();
     await this.#run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
@@ -250,13 +250,14 @@ export class Warehouse implements Sink {
   async maintain(idle: boolean): Promise<void> {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
-    await this.#retain();
+    await this.#retention?.maintain(Date.now(), () => this.#folder.folded());
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
     const isFull = this.#writtenColumns * PIECE_BYTES > this.options.memoryBytes / 2;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
+    await this.#vacuum.beforeCheckpoint(performance.now());
     this.#checkpointAtMs = Date.now();
     try {
       await this.connection.run("CHECKPOINT");
@@ -288,15 +289,6 @@ export class Warehouse implements Sink {
     await this.#folder.beforeCommit();
     await this.#commit();
     this.#folder.commit();
-  }
-
-  /** Cuts a piece off the change logs' past, if there is a limit to it. */
-  async #retain(): Promise<void> {
-    const nowMs = Date.now();
-    if (this.#retention === undefined || nowMs < this.#retentionDueMs) return;
-    const logs = () => this.#folder.folded();
-    const goesOn = await this.#retention.piece(nowMs, logs);
-    this.#retentionDueMs = nowMs + (goesOn ? RETENTION_MS_MIN : RETENTION_PASS_MS_MIN);
   }
 
   async memoryBytes(): Promise<number> {

@@ -122,8 +122,11 @@ export class Folder {
   }
 
   /** Every table, and up to which `_seq` of its change log the base has it all. */
-  folded(): { table: Table; untilSeq: number }[] {
-    return [...this.#tails].map(([{ table }, { foldedSeq }]) => ({ table, untilSeq: foldedSeq }));
+  folded(): { table: Table; untilSeq: number; mayRepeat: boolean }[] {
+    const { mayRepeat } = this;
+    return [...this.#tails].map(([{ table }, tail]) => {
+      return { table, untilSeq: tail.foldedSeq, mayRepeat };
+    });
   }
 
   /** Folds all of a tail, up to `seq`. */

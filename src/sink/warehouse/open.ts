@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
 import { LETTERS_TABLE } from "./letters.ts";
+import { RETENTION_TABLE } from "./retention.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
 export const LAYOUT_VERSION = 2;
@@ -26,6 +27,7 @@ const OWN_TABLES = [
   "CREATE TABLE IF NOT EXISTS _sluice.folds (schema VARCHAR, name VARCHAR, seq BIGINT)",
   "CREATE TABLE IF NOT EXISTS _sluice.snapshot (origin VARCHAR, begun_at TIMESTAMPTZ)",
   LETTERS_TABLE,
+  RETENTION_TABLE,
 ];
 
 /** Where the file is. */
@@ -33,9 +35,25 @@ export function fileOf(dataDir: string): string {
   return join(dataDir, FILE_NAME);
 }
 
-/** Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version. */
+/**
+ * Opens or makes the file. Throws a `warehouse` fault: locked, damaged, or of another version; or
+ * `disk-full`, with no half of a new file left behind.
+ */
 export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstance> {
   const file = fileOf(options.dataDir);
+  const isNew = !await isThere(file);
+  try {
+    return await open(file, options);
+  } catch (error) {
+    if (isNew && error instanceof Fault && error.kind === "disk-full") {
+      // DuckDB would take what it has written of it for a damaged file.
+      for (const path of [file, `${file}.wal`]) if (await isThere(path)) await Deno.remove(path);
+    }
+    throw error;
+  }
+}
+
+async function open(file: string, options: OpenOptions): Promise<DuckDBInstance> {
   const spill = join(options.dataDir, "spill");
   let instance: DuckDBInstance;
   try {
@@ -43,8 +61,11 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
     instance = await DuckDBInstance.create(file, {
       memory_limit: `${Math.floor(options.memoryBytes / 1024 / 1024)}MB`,
       temp_directory: spill,
-      // Freed memory goes back to the system in time for a small budget (default 128 MB).
+      // Freed memory goes back to the system in time for a small budget (defaults: 128 MB, 512 MB,
+      // and no threads of its own): see also allocator.ts.
       allocator_flush_threshold: `${Math.min(128, Math.floor(options.memoryBytes / 2 ** 23))}MB`,
+      allocator_background_threads: "true",
+      allocator_bulk_deallocation_flush_threshold: "8MB",
       // The newest form of the file: what it takes to compress it is a fifth less than for the
       // oldest, which is DuckDB's default. It is set when the file is made.
       storage_compatibility_version: "v1.5.0",
@@ -77,6 +98,10 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
   }
   connection.closeSync();
   return instance;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
 }
 
 async function checkVersion(connection: DuckDBConnection, file: string): Promise<void> {

@@ -16,6 +16,7 @@ import { answerSql } from "./reader_sql.ts";
 import { StatementGate } from "./reader_statement.ts";
 import { answerTables } from "./reader_tables.ts";
 import { refusalOfDuckdb, refuse } from "./refusal.ts";
+import { Questions } from "./vacuum.ts";
 
 /** Limits of a {@linkcode WarehouseReader}. */
 export interface ReaderOptions {
@@ -27,6 +28,8 @@ export interface ReaderOptions {
   answerBytesMax?: number;
   /** Time limit of the questions that bring none, in ms. Default 10 s. */
   timeoutMs?: number;
+  /** Where each question is counted from its transaction's beginning to its end. */
+  questions?: Questions;
 }
 
 /** See the top of this file. */
@@ -37,12 +40,14 @@ export class WarehouseReader {
   readonly #running = new Set<Promise<unknown>>();
   readonly #answerBytesMax: number;
   readonly #timeoutMs: number;
+  readonly #questions: Questions;
 
   constructor(instance: DuckDBInstance, options: ReaderOptions = {}) {
     const { connectionsMax = 4, questionsWaitingMax = 32 } = options;
     this.#connections = new ReaderConnections(instance, connectionsMax, questionsWaitingMax);
     this.#answerBytesMax = options.answerBytesMax ?? 16 * 1024 * 1024;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#questions = options.questions ?? new Questions();
   }
 
   /**
@@ -72,17 +77,25 @@ export class WarehouseReader {
       AbortSignal.any([signal, this.#closing.signal]),
       timeoutMs,
     );
-    return await this.#connections.use(interrupter.signal, async (connection) => {
-      interrupter.watch(connection);
-      try {
-        const answer = await this.#answer(connection, question, interrupter);
-        interrupter[Symbol.dispose](); // the answer is there: let it go out
-        await connection.run("ROLLBACK"); // of a transaction that only read
-        return answer;
-      } catch (error) {
-        throw interrupter.refusal() ?? refusalOfDuckdb(error);
-      }
+    return await this.#connections.use(interrupter.signal, (connection) => {
+      return this.#questions.track(this.#transaction(connection, question, interrupter));
     });
+  }
+
+  async #transaction(
+    connection: DuckDBConnection,
+    question: Question,
+    interrupter: Interrupter,
+  ): Promise<Answer> {
+    interrupter.watch(connection);
+    try {
+      const answer = await this.#answer(connection, question, interrupter);
+      interrupter[Symbol.dispose](); // the answer is there: let it go out
+      await connection.run("ROLLBACK"); // of a transaction that only read
+      return answer;
+    } catch (error) {
+      throw interrupter.refusal() ?? refusalOfDuckdb(error);
+    }
   }
 
   async #answer(

@@ -68,7 +68,7 @@ async function writeRows(
     if (chunk === null || count === 0) return { rows, truncated: false };
     for (let row = 0; row < count; row++) {
       if (rows === maxRows) return { rows, truncated: true };
-      const begin = out.mark();
+      out.mark();
       try {
         if (rows > 0) out.raw(",");
         writeRow(chunk, row, writers, out);
@@ -76,7 +76,7 @@ async function writeRows(
       } catch (error) {
         if (!(error instanceof TooLong)) throw error;
         if (rows === 0) throw tooLarge(out);
-        out.cut(begin);
+        out.cut();
         return { rows, truncated: true };
       }
       rows++;

@@ -1,0 +1,103 @@
+/**
+ * How memory is given back to the system. Beside V8's heaps, which see to themselves, there are two
+ * allocators in the process: glibc's, for what V8 and the runtime hold outside of the heaps (slabs,
+ * buffers of sockets), and jemalloc inside of libduckdb. Both keep what was freed for later, which a
+ * budget has no room for: after rows of 16 MB they held 400 MB that nobody used. Their own knobs are
+ * turned by their C functions, on Linux; elsewhere nothing is done.
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { logger } from "./log.ts";
+
+/** Parameters of mallopt(3), from glibc's malloc.h. */
+const M_TRIM_THRESHOLD = -1;
+const M_MMAP_THRESHOLD = -3;
+
+/**
+ * Larger pieces are mapped each by itself, and are gone when they are freed. It is glibc's default
+ * as well, but it raises that up to 32 MB by itself, to whatever such a piece had when freed.
+ */
+const MAPPED_BYTES_MIN = 128 * 1024;
+/** What is free at the heap's end goes back when it is more than this. */
+const TRIM_BYTES = 1024 * 1024;
+
+/** A total below this has no room for what is free, and pays 8% more CPU for giving it back… */
+const TIGHT_BYTES = 1024 * 1024 * 1024;
+/** …at once; else after this, which costs nothing. jemalloc's default is 10,000. */
+const DECAY_MS = 1000;
+
+/** No more arenas than this are looked for: jemalloc makes four for each core. */
+const ARENAS_MAX = 1024;
+
+const log = logger("service");
+
+/** For the whole process: to be called before anything large is allocated. True: it was done. */
+export function tuneProcess(): boolean {
+  return attempt("glibc", "libc.so.6", {
+    mallopt: { parameters: ["i32", "i32"], result: "i32" },
+  }, ({ mallopt }) => {
+    const isSet = mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN) === 1;
+    return mallopt(M_TRIM_THRESHOLD, TRIM_BYTES) === 1 && isSet;
+  });
+}
+
+/**
+ * For DuckDB, once it is loaded. `totalBytes`: the whole budget. True: it was done. DuckDB has no
+ * setting for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
+ */
+export function tuneDuckdb(totalBytes: number): boolean {
+  const decay = new BigInt64Array([totalBytes < TIGHT_BYTES ? 0n : BigInt(DECAY_MS)]);
+  // A library that is loaded already is found by its name alone, wherever it lies.
+  return attempt("DuckDB's jemalloc", "libduckdb.so", {
+    duckdb_je_mallctl: {
+      parameters: ["buffer", "pointer", "pointer", "buffer", "usize"],
+      result: "i32",
+    },
+  }, ({ duckdb_je_mallctl: mallctl }) => {
+    const set = (name: string) =>
+      mallctl(new TextEncoder().encode(`${name}\0`), null, null, decay, 8n);
+    for (const kind of ["dirty_decay_ms", "muzzy_decay_ms"]) {
+      if (set(`arenas.${kind}`) !== 0) return false; // for arenas to come
+      for (let arena = 0; arena < ARENAS_MAX && set(`arena.${arena}.${kind}`) !== ENOENT;) arena++;
+    }
+    return true;
+  });
+}
+
+/** mallctl's answer for an arena beyond the last. */
+const ENOENT = 2;
+
+/** Collects this isolate's garbage now, all of it: some 5 ms where the heap is small. */
+export function collectGarbage(): void {
+  collector ??= exposeCollector();
+  collector();
+}
+
+let collector: (() => void) | undefined;
+
+/** V8 gives its collector to contexts that are made after this flag was set. */
+function exposeCollector(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc");
+}
+
+function attempt<S extends Deno.ForeignLibraryInterface>(
+  what: string,
+  library: string,
+  symbols: S,
+  tune: (symbols: Deno.DynamicLibrary<S>["symbols"]) => boolean,
+): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const opened = Deno.dlopen(library, symbols);
+    try {
+      return tune(opened.symbols);
+    } finally {
+      opened.close();
+    }
+  } catch (error) {
+    // Another C library, or another build of DuckDB: all is well but for what it keeps.
+    log.debug("{what} keeps what is freed as it likes: {error}", { what, error: String(error) });
+    return false;
+  }
+}

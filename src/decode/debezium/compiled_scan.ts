@@ -1,0 +1,146 @@
+/** Generated ways through a record that skeleton.ts and fields.ts go through by tables. */
+import { compiling } from "./compiling.ts";
+import { anyString, digits, literal, plainString } from "./emit.ts";
+import type { Fields } from "./fields.ts";
+import type { DebeziumHead } from "./head.ts";
+import { FALSE, INTEGER, type JsonReader, NULL, STRING, TRUE } from "./json.ts";
+import type { Shape } from "./shape.ts";
+import { Slot } from "./slot.ts";
+
+/** As `Fields.readLike`, for one shape. */
+export type ReadRow = (reader: JsonReader, into: Fields, shape: Shape) => boolean;
+
+/** What is known of a field's values: kind and length, −1 for one that varies. */
+export interface Usual {
+  readonly kind: number;
+  readonly length: number;
+}
+
+const NULL_WORD = 0x6c6c_756e;
+const TRUE_WORD = 0x6575_7274;
+const FALS_WORD = 0x736c_6166;
+/** Strings of one length up to this are looked at without a loop. */
+const UNROLLED_MAX = 64;
+
+/** Makes a {@linkcode ReadRow}. */
+export function compileRow(shape: Shape, usual: readonly Usual[]): ReadRow {
+  const pieces = shape.pieces();
+  let body = `const{bytes,view,base}=reader;let p=base+reader.at;const E=base+reader.end,begun=p;
+let slots=into.slots;if(slots.length<${
+    pieces.length * 3
+  }){into.put(${pieces.length},0,0,0);slots=into.slots;}
+`;
+  pieces.forEach((piece, i) => {
+    body += literal(piece) + value(i, usual[i]);
+  });
+  body += `if(p>=E||view.getUint8(p)!==125)return false;
+into.start=begun-base;into.stop=reader.at=p+1-base;into.shape=shape;into.isPresent=true;return true;`;
+  compiling.made++;
+  return new Function("reader", "into", "shape", body) as ReadRow;
+}
+
+function value(index: number, { kind, length }: Usual): string {
+  const slot = index * 3;
+  const note = (start: string, stop: string, what: number) =>
+    `slots[${slot}]=${start}-base;slots[${slot + 1}]=${stop}-base;slots[${slot + 2}]=${what};`;
+  const done = `break v;`;
+  const fixed = length >= 4 && length <= UNROLLED_MAX
+    ? plainString(length, `${note("p+1", `p+${length + 1}`, STRING)}p=p+${length + 2}|0;${done}`)
+    : "";
+  const string = fixed + anyString(`${note("p+1", "q", STRING)}p=q+1|0;${done}`);
+  const number = `{let q=p;while(q<E&&view.getUint8(q)-48>>>0<10)q++;` +
+    `if(q>p&&q<E&&(view.getUint8(p)!==48||q===p+1)){const c=view.getUint8(q);` +
+    `if(c===44||c===125){${note("p", "q", INTEGER)}p=q;${done}}}}\n`;
+  const word = `if(p+5<=E){const w=view.getInt32(p,true);` +
+    `if(w===${TRUE_WORD}){${note("p", "p+4", TRUE)}p=p+4|0;${done}}` +
+    `if(w===${NULL_WORD}){${note("p", "p+4", NULL)}p=p+4|0;${done}}` +
+    `if(w===${FALS_WORD}&&view.getUint8(p+4)===101){${note("p", "p+5", FALSE)}p=p+5|0;${done}}}\n`;
+  const nothing = `if(p+5<=E&&view.getInt32(p,true)===${NULL_WORD}){${
+    note("p", "p+4", NULL)
+  }p=p+4|0;${done}}\n`;
+  const ways = kind === STRING
+    ? [string, nothing]
+    : kind === INTEGER
+    ? [number, nothing]
+    : kind === TRUE || kind === FALSE
+    ? [word]
+    : kind === NULL
+    ? [nothing, string, number]
+    : [];
+  return `v:{if(p<E){${ways.join("")}}` +
+    `reader.at=p-base;const kind=reader.value();` +
+    `${note("base+reader.start", "base+reader.stop", 0).replace("=0;", "=kind;")}` +
+    `p=base+reader.at;}\n`;
+}
+
+/** Where a value's transaction id was found. */
+export interface TransactionAt {
+  transactionStart: number;
+  transactionStop: number;
+}
+
+/** As `Skeleton.read`. */
+export type ReadAll = (
+  reader: JsonReader,
+  head: DebeziumHead,
+  shape: Shape,
+  row: ReadRow,
+  at: TransactionAt,
+) => boolean;
+
+/** Makes a {@linkcode ReadAll} of what lies before, between and behind slots; `lengths` of those. */
+export function compileSkeleton(
+  pieces: readonly Uint8Array[],
+  slots: Uint8Array,
+  lengths: readonly number[],
+): ReadAll {
+  let body = `const{view,base}=reader;let p=base+reader.at,x=0;const E=base+reader.end;\n`;
+  if (!slots.includes(Slot.key)) {
+    const missing = (slot: number, code: string) => slots.includes(slot) ? "" : code;
+    body += missing(Slot.order, "head.transactionOrder=0;") + missing(Slot.lsn, "head.lsn=0;") +
+      missing(Slot.tx, "head.tx=0;") + missing(Slot.before, "head.before.clear();") +
+      missing(Slot.after, "head.after.clear();") + missing(Slot.time, "head.at(0);");
+  }
+  slots.forEach((slot, i) => {
+    body += literal(pieces[i]) + slotCode(slot, lengths[i]);
+  });
+  body += literal(pieces[slots.length]) + `reader.at=p-base;return p===E;`;
+  compiling.made++;
+  return new Function("reader", "head", "shape", "row", "at", body) as ReadAll;
+}
+
+function slotCode(slot: number, length: number): string {
+  switch (slot) {
+    case Slot.number:
+      return digits(length, null);
+    case Slot.time:
+      return digits(length, "x") + `head.at(x);\n`;
+    case Slot.tx:
+      return digits(length, "x") + `head.tx=x;\n`;
+    case Slot.lsn:
+      return digits(length, "x") + `head.lsn=x;\n`;
+    case Slot.order:
+      return digits(length, "x") + `head.transactionOrder=x;\n`;
+    case Slot.op:
+      return `if(p>=E)return false;x=view.getUint8(p++);` +
+        `if(x===117)head.op="u";else if(x===99)head.op="c";else if(x===100)head.op="d";` +
+        `else if(x===114)head.op="r";else return false;\n`;
+    case Slot.before:
+      return rowCode("head.before");
+    case Slot.after:
+      return rowCode("head.after");
+    case Slot.key:
+      return `reader.at=p-base;if(!row(reader,head.key,shape))return false;p=reader.at+base;\n`;
+    case Slot.transaction:
+      return `at.transactionStart=p-base;${digits(length, null)}at.transactionStop=p-base;\n`;
+  }
+  throw new Error(`there is no slot ${slot}`);
+}
+
+/** Null, or an object of the shape. */
+function rowCode(into: string): string {
+  return `if(p+4>E)return false;` +
+    `if(view.getUint8(p)===123){reader.at=p-base;if(!row(reader,${into},shape))return false;` +
+    `p=reader.at+base;}` +
+    `else if(view.getInt32(p,true)===${NULL_WORD}){${into}.clear();p=p+4|0;}else return false;\n`;
+}

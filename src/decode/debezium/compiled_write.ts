@@ -1,0 +1,112 @@
+/** A generated `Route.write`: each column's usual values are written in a line of their own. */
+import type { Batch, Chunk } from "../../batch/batch.ts";
+import { META_COUNT, type TableLayout } from "../../batch/column.ts";
+import type { ColumnReader } from "./column_reader.ts";
+import { compiling } from "./compiling.ts";
+import type { DebeziumHead } from "./head.ts";
+import { putUsualTimestamp } from "./usual_instants.ts";
+import { FALSE, INTEGER, NULL, STRING, TRUE } from "./json.ts";
+import { putDecimal, putWhole } from "./numbers.ts";
+import { PAIRS, uuidCode } from "./uuid.ts";
+import { putValue } from "./values.ts";
+
+/** As `Route.write`. */
+export type Write = (
+  head: DebeziumHead,
+  value: Uint8Array,
+  key: Uint8Array,
+  batch: Batch,
+  chunk: Chunk,
+) => boolean;
+
+/** What is known of a column. */
+export interface Way {
+  readonly reader: ColumnReader;
+  readonly isKey: boolean;
+  /** Where its slot begins among those of its object. */
+  readonly slot: number;
+  /** The least and the greatest length of a placeholder; none: the greatest is below zero. */
+  readonly shortest: number;
+  readonly longest: number;
+}
+
+/** Makes a {@linkcode Write}. */
+export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write {
+  let body = `const{PAIRS,putUsualTimestamp,putDecimal,putWhole,putValue,readers}=h;
+return function(head,value,key,batch,chunk){
+const row=chunk.rows,data=chunk.data,rowSlots=head.after.slots,keySlots=head.key.slots;
+const isUpdate=head.op==="u",{ints,bytes}=batch;
+const rowView=head.valueView,rowBase=value.byteOffset,keyView=head.keyView,keyBase=key.byteOffset;
+`;
+  ways.forEach((way, i) => body += columnCode(layout, way, i));
+  body += `return true;}`;
+  const helpers = {
+    PAIRS,
+    putUsualTimestamp,
+    putDecimal,
+    putWhole,
+    putValue,
+    readers: ways.map(({ reader }) => reader),
+  };
+  compiling.made++;
+  return new Function("h", body)(helpers) as Write;
+}
+
+function columnCode(layout: TableLayout, way: Way, i: number): string {
+  const { reader, isKey, slot } = way;
+  const at = META_COUNT + i;
+  const slots = isKey ? "keySlots" : "rowSlots";
+  const source = isKey ? "key" : "value";
+  const usual = usualCode(way, at, source);
+  const mayBeString = way.longest < 0
+    ? ""
+    : `if(isUpdate&&kind===${STRING}&&stop-start>=${way.shortest}&&stop-start<=${way.longest})return false;`;
+  const mayBeOther = reader.toast < 0 ? "" : `if(isUpdate&&kind>${STRING})return false;`;
+  const isString = layout.columns[at].isString;
+  return `{const start=${slots}[${slot}],stop=${slots}[${slot + 1}],kind=${slots}[${slot + 2}];
+${usual}if(kind===${NULL})batch.putNull(chunk,${at},row,${isString});
+else{${mayBeString}${mayBeOther}putValue(batch,chunk,row,readers[${i}],${source},start,stop,kind);}
+}
+`;
+}
+
+/** Ends in `else`, or is nothing. */
+function usualCode(way: Way, at: number, source: string): string {
+  const { reader: { kind, form, width, type, scale }, isKey, shortest, longest } = way;
+  const view = isKey ? "keyView" : "rowView";
+  const base = isKey ? "keyBase" : "rowBase";
+  const check = longest < 0
+    ? ""
+    : `if(isUpdate&&stop-start>=${shortest}&&stop-start<=${longest})return false;`;
+  switch (kind) {
+    case "text":
+      return `if(kind===${STRING}){${check}` +
+        `batch.putStringOf(data[${at}]+row*16,${view},${base}+start,stop-start);}\nelse `;
+    case "uuid":
+      return `if(kind===${STRING}){const p=${base}+start;${
+        uuidCode(view, "stop-start", `(data[${at}]>>2)+row*4`)
+      }}\nelse `;
+    case "timestamp":
+    case "timestamptz":
+      return `if(kind===${STRING}&&putUsualTimestamp(batch,data[${at}]+row*8,${view},` +
+        `${base}+start,stop-start));\nelse `;
+    case "decimal":
+      if (form.kind !== "plain" || type.kind !== "decimal") return "";
+      return `if(kind===${STRING}){${check}putDecimal(batch,data[${at}]+row*${width},${width},` +
+        `${type.width},${scale},${source},start,stop);}\nelse `;
+    case "int4":
+    case "int8":
+    case "date": // whose numbers of up to nine digits are days that it has
+      return `if(kind===${INTEGER}&&stop-start<=9&&${view}.getUint8(${base}+start)!==45){` +
+        `let n=0;for(let q=${base}+start|0,e=${base}+stop|0;q<e;q++)` +
+        `n=n*10+${view}.getUint8(q)-48|0;const to=(data[${at}]>>2)+row*${width / 4};ints[to]=n;` +
+        `${width === 8 ? "ints[to+1]=0;" : ""}}\nelse `;
+    case "int2":
+      return `if(kind===${INTEGER})` +
+        `putWhole(batch,data[${at}]+row*${width},${width},${source},start,stop);\nelse `;
+    case "bool":
+      return `if(kind===${TRUE})bytes[data[${at}]+row]=1;` +
+        `else if(kind===${FALSE})bytes[data[${at}]+row]=0;\nelse `;
+  }
+  return "";
+}

@@ -1,0 +1,18 @@
+/** The kinds of slots in a skeleton. */
+
+/** What is in a slot. */
+export const Slot = {
+  /** A number that is not looked at. */
+  number: 0,
+  time: 1,
+  tx: 2,
+  lsn: 3,
+  op: 4,
+  before: 5,
+  after: 6,
+  key: 7,
+  /** The part of a transaction's id that all of its records have, a number. */
+  transaction: 8,
+  /** `data_collection_order`. */
+  order: 9,
+} as const;

@@ -1,0 +1,86 @@
+/**
+ * Lets checkpoints give the space of deleted rows back, though questions are asked all the time.
+ *
+ * DuckDB drops deleted rows from its file in a checkpoint, but in none during which a transaction
+ * still sees what was before the last commit: then they stay, and the file grows with each fold and
+ * each piece of retention. So now and then a checkpoint waits for the questions that are under way.
+ * Those that begin meanwhile see the last commit, and don't stand in its way.
+ */
+import { logger } from "../../log.ts";
+
+/** Deleted rows may stay in the file for so long, with questions under way at each checkpoint. */
+const EVERY_MS = 60_000;
+/** Commits wait at first no longer than this, and twice as long after each time in vain… */
+const WAIT_MS_MIN = 250;
+/** …up to this: statements that take longer, one after the other all the time, have their way. */
+const WAIT_MS_MAX = 10_000;
+/** At most a part of this many of the time is spent on waiting. */
+const WAIT_PART = 20;
+
+const log = logger("warehouse");
+
+/** The questions that are being answered: a transaction each. */
+export class Questions {
+  readonly #running = new Set<Promise<unknown>>();
+
+  get isEmpty(): boolean {
+    return this.#running.size === 0;
+  }
+
+  /** Counts `work` as a question until it ends; resolves and rejects as it does. */
+  async track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  /** Waits until those that run now have ended, and no longer than that; returns whether they have. */
+  async passed(limitMs: number): Promise<boolean> {
+    const limit = Promise.withResolvers<false>();
+    const timer = setTimeout(() => limit.resolve(false), limitMs);
+    const ended = Promise.allSettled([...this.#running]).then(() => true);
+    try {
+      return await Promise.race([ended, limit.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** See the top of this file. */
+export class Vacuum {
+  #waitMs = WAIT_MS_MIN;
+  #dueMs = -Infinity;
+
+  constructor(private readonly questions: Questions) {}
+
+  /**
+   * To be called right before a checkpoint, with nothing committed in between. Waits for the
+   * questions under way where that is due; `nowMs` is any clock that goes on.
+   */
+  async beforeCheckpoint(nowMs: number): Promise<void> {
+    if (this.questions.isEmpty) return this.#succeeded(nowMs, 0);
+    if (nowMs < this.#dueMs) return;
+    const begun = performance.now();
+    const hasPassed = await this.questions.passed(this.#waitMs);
+    const tookMs = performance.now() - begun;
+    if (hasPassed) return this.#succeeded(nowMs, tookMs);
+    if (this.#waitMs === WAIT_MS_MAX) {
+      log.warn(
+        "the space of deleted rows stays taken: for {seconds} s statements of the API that began " +
+          "before the last commit did not end; the file grows until they are shorter or fewer",
+        { seconds: WAIT_MS_MAX / 1000 },
+      );
+    }
+    this.#waitMs = Math.min(WAIT_MS_MAX, 2 * this.#waitMs);
+    this.#dueMs = nowMs + WAIT_PART * tookMs;
+  }
+
+  #succeeded(nowMs: number, tookMs: number): void {
+    this.#waitMs = WAIT_MS_MIN;
+    this.#dueMs = nowMs + Math.max(EVERY_MS, WAIT_PART * tookMs);
+  }
+}
