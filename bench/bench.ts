@@ -7,6 +7,7 @@ import { benchLatency } from "./latency.ts";
 import { benchDecode } from "./decode.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchKafka } from "./kafka.ts";
+import { benchKafkaLatency } from "./kafka_latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchOrder } from "./order.ts";
 import { benchSnapshot } from "./snapshot.ts";
@@ -29,15 +30,19 @@ const HELP =
 
   kafka      a backlog of Debezium's events in a Kafka broker, without and with schemas, beside
              bare kafkajs and a Flink job that upserts into PostgreSQL; and starts (Java, Maven)
+  kafka-latency
+             commit at the source → visible here through Debezium and Kafka, beside a bare consumer
+             of the same topics (Java, Maven)
   growth     a backlog in Kafka into a warehouse of 1 million rows, and of 10 million (Java, Maven)
 
   order      Kafka's record batches in memory, put in order and decoded, without broker and sink
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
-  --rows N       rows of transactions (default 1000000, for growth 10000000); for stream and
+  --rows N       rows of transactions (default 1000000, for growth 10000000, for kafka-latency
+                 20000, which the connector has to copy first); for stream and
                  kafka: changes (default 600000 and 1000000)
-  --rate N       latency and soak: changes a second (default 2000 and 5000)
+  --rate N       latency, kafka-latency and soak: changes a second (default 2000, 2000 and 5000)
   --minutes N    soak: how long (default 30); SLUICE_HISTORY_RETENTION is a sixth of it
   --total-mb N   the memory budget (default 2048; for soak 512; for memory 512 and 2048)
 `;
@@ -48,6 +53,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   latency: benchLatency,
   decode: benchDecode,
   kafka: benchKafka,
+  "kafka-latency": benchKafkaLatency,
   growth: benchGrowth,
   memory: benchMemory,
   order: benchOrder,

@@ -9,7 +9,7 @@ import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts"
 import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 /** Changes of an average transaction of the generator's. */
-const CHANGES_PER_TRANSACTION = 3.8;
+export const CHANGES_PER_TRANSACTION = 3.8;
 /** The start of the traffic, which is not measured. */
 const WARM_UP_MS = 5000;
 const MEASURED_MS = 30_000;
@@ -73,7 +73,8 @@ export async function benchLatency(
   }
 }
 
-function quantile(sorted: number[], q: number): number {
+/** Rounded to a tenth. */
+export function quantile(sorted: number[], q: number): number {
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
   return Math.round(value * 10) / 10;
 }

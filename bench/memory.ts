@@ -15,14 +15,15 @@ import { ServeProcess } from "./serve.ts";
 import { benchServer } from "./setup.ts";
 import { usageOf } from "./usage.ts";
 
-const POLL_MS = 100;
+const POLL_MS = 250;
 /** A case that says nothing for so long is given up. */
 const SILENT_MS_MAX = 300_000;
 
 /** Comes after all the changes; when it is there, they are. */
 const FENCE = "CREATE TABLE fence (id int PRIMARY KEY)";
 
-interface Measured extends Row {
+/** A row with all that was seen of its memory. */
+export interface Measured extends Row {
   samples: MemorySample[];
 }
 
@@ -36,9 +37,11 @@ export async function benchMemory({ budgetsMb, only }: BenchOptions): Promise<Ro
       // A server for each, so that none works off what the one before has left.
       await using server = await benchServer();
       console.log(`within ${total} MB: ${each.what}`);
-      measured.push(await measure(each, server.url(), `${server.folder}/data`, total));
+      const row = await measure(each, server.url(), `${server.folder}/data`, total);
+      console.log(`  ${row.rssMb} MB. ${row.note}`); // a run takes long, and may be cut off
+      measured.push(row);
     }
-    if (only.length === 0) console.log(`Plotted in ${await plot(total, measured)}.`);
+    if (only.length === 0) console.log(`Plotted in ${await plotMemory(total, measured)}.`);
     rows.push(...measured);
   }
   return rows;
@@ -160,7 +163,8 @@ function progress(
   };
 }
 
-async function plot(totalMb: number, measured: Measured[]): Promise<string> {
+/** Plots what was measured within a budget. Resolves with the file. */
+export async function plotMemory(totalMb: number, measured: Measured[]): Promise<string> {
   return await writePlot(
     `memory-${totalMb}`,
     ...measured.map(({ what, note, samples }) => ({

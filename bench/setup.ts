@@ -6,6 +6,7 @@ import { Pipeline } from "../src/pipeline.ts";
 import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { postgresCodec } from "../src/decode/codec.ts";
+import type { Source } from "../src/source/source.ts";
 import { PostgresSource } from "../src/source/postgres/postgres.ts";
 
 /** A PostgreSQL in a temporary folder, with a server's usual settings but for its size. */
@@ -37,7 +38,7 @@ export class BenchPipeline {
 
   private constructor(
     readonly warehouse: Warehouse,
-    private readonly source: PostgresSource,
+    private readonly source: Source,
     private readonly pool: Pool,
   ) {
     this.pipeline = new Pipeline({
@@ -65,7 +66,6 @@ export class BenchPipeline {
     slot = "sluice",
   ): Promise<BenchPipeline> {
     const { areaBytes } = planBudget(totalMb);
-    const warehouse = await Warehouse.open({ dataDir, memoryBytes: areaBytes.managed });
     const source = new PostgresSource({
       url,
       tables: ["public.*"],
@@ -75,6 +75,13 @@ export class BenchPipeline {
       statusIntervalMs: 5000,
       messageBytesMax: areaBytes.network / 2,
     }, postgresCodec);
+    return await BenchPipeline.over(source, dataDir, totalMb);
+  }
+
+  /** From any source, which it closes in the end. */
+  static async over(source: Source, dataDir: string, totalMb: number): Promise<BenchPipeline> {
+    const { areaBytes } = planBudget(totalMb);
+    const warehouse = await Warehouse.open({ dataDir, memoryBytes: areaBytes.managed });
     return new BenchPipeline(warehouse, source, new Pool(areaBytes["task-off-heap"]));
   }
 

@@ -117,10 +117,16 @@ export class Pipeline {
       deadLetters: this.#letters,
       lsn: formatLsn(durable ?? 0),
       confirmedLsn: stream === undefined ? null : formatLsn(stream.confirmedLsn),
-      oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#filling?.oldestCommitMs ?? null,
+      oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#oldestReadMs,
       behindSinceMs: null,
       leftOut: [...this.options.source.leftOut],
     };
+  }
+
+  /** Of what is read and not handed over. A transaction without a row of ours is nothing to apply. */
+  get #oldestReadMs(): number | null {
+    const batch = this.#filling;
+    return batch === undefined || batch.isEmpty ? null : batch.oldestCommitMs;
   }
 
   /** Durable position as a number; 0 before there is one. */
@@ -376,13 +382,14 @@ export class Pipeline {
 
   /** Lets go of the source's connections and of every batch; discards what is not committed. */
   async #putDown(): Promise<void> {
-    const [stream, snapshot] = [this.#stream, this.#snapshot];
-    this.#stream = this.#snapshot = undefined;
-    await stream?.close();
-    await snapshot?.close();
-    if (this.#filling !== undefined) this.options.pool.give(this.#filling);
-    this.#filling = undefined;
-    await this.#applier.abort();
+    // Each is done even when another fails, the last one first.
+    await using steps = new AsyncDisposableStack();
+    steps.defer(() => this.#applier.abort());
+    if (this.#filling !== undefined) steps.adopt(this.#filling, (b) => this.options.pool.give(b));
+    for (const open of [this.#snapshot, this.#stream]) {
+      if (open !== undefined) steps.defer(() => open.close());
+    }
+    this.#filling = this.#stream = this.#snapshot = undefined;
   }
 }
 

@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   totalMb?: number;
   /** Bytes of the batch pool, to make batches small. */
   poolBytes?: number;
+  /** The pool itself, for a test that watches it. */
+  pool?: Pool;
   messageBytesMax?: number;
 }
 
@@ -56,7 +58,7 @@ export class Replica implements AsyncDisposable {
       statusIntervalMs: 1000,
       messageBytesMax: options.messageBytesMax ?? areaBytes.network / 2,
     }, postgresCodec);
-    const pool = new Pool(options.poolBytes ?? areaBytes["task-off-heap"]);
+    const pool = options.pool ?? new Pool(options.poolBytes ?? areaBytes["task-off-heap"]);
     const applied: Applied[] = [];
     const pipeline = new Pipeline({
       source,

@@ -17,8 +17,12 @@ import { keyList, logTable, sameKey } from "./tables.ts";
 /** A piece looks at this many changes. */
 const PIECE_ROWS = 50_000;
 
-/** A piece is looked through at most so often… */
+/** There is a piece for each so many ms… */
 const PIECE_MS_MIN = 1000;
+/** …and no more at once than this, when there was no time for them before… */
+const PIECES_MAX = 4;
+/** …of so many logs, where the first ones have nothing to be cut… */
+const LOGS_MAX = 20;
 /** …and a pass over all logs begins at most so often. */
 const PASS_MS_MIN = 60_000;
 
@@ -66,10 +70,12 @@ export class Retention {
     private readonly pieceRows = PIECE_ROWS,
   ) {}
 
-  /** Does the next piece when its time has come. `logs` gives all of them, as they are now. */
+  /** Does the pieces whose time has come. `logs` gives all logs, as they are now. */
   async maintain(nowMs: number, logs: () => Log[]): Promise<void> {
     if (nowMs < this.#dueMs) return;
-    const goesOn = await this.piece(nowMs, logs);
+    let left = Math.min(PIECES_MAX, 1 + Math.floor((nowMs - this.#dueMs) / PIECE_MS_MIN));
+    let goesOn = true;
+    while (goesOn && left-- > 0) goesOn = await this.piece(nowMs, logs);
     this.#dueMs = nowMs + (goesOn ? PIECE_MS_MIN : PASS_MS_MIN);
   }
 
@@ -81,23 +87,22 @@ export class Retention {
       seq: 0,
       done: undefined,
     };
-    const [log] = pass.logs;
-    if (log === undefined) {
-      this.#pass = undefined;
-      return false;
-    }
-    pass.done ??= await this.#done(log.table);
-    const end = await this.#endOfPiece(log, pass);
-    if (end === null) {
+    for (const log of pass.logs.slice(0, LOGS_MAX)) {
+      pass.done ??= await this.#done(log.table);
+      const end = await this.#endOfPiece(log, pass);
+      if (end !== null) {
+        await this.change(deleteEnded(log, pass, end, this.pieceRows));
+        pass.seq = end;
+        return true;
+      }
       if (pass.seq > 0) await this.#store(log, pass);
       pass.logs.shift();
       pass.seq = 0;
       pass.done = undefined;
-    } else {
-      await this.change(deleteEnded(log, pass, end, this.pieceRows));
-      pass.seq = end;
     }
-    return true;
+    if (pass.logs.length > 0) return true;
+    this.#pass = undefined;
+    return false;
   }
 
   /** Gives up the pass under way: its tables are being replaced. */
