@@ -9,6 +9,7 @@ import { benchGrowth } from "./growth.ts";
 import { benchKafka } from "./kafka.ts";
 import { benchKafkaLatency } from "./kafka_latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchOrder } from "./order.ts";
 import { benchSnapshot } from "./snapshot.ts";
 import { benchSoak } from "./soak.ts";
 import { benchStream } from "./stream.ts";
@@ -34,6 +35,7 @@ const HELP =
              of the same topics (Java, Maven)
   growth     a backlog in Kafka into a warehouse of 1 million rows, and of 10 million (Java, Maven)
 
+  order      Kafka's record batches in memory, put in order and decoded, without broker and sink
   decode     Debezium's JSON into columns and DuckDB in memory, one thread, with and without schemas,
              beside JSON.parse with the row appender
 
@@ -54,6 +56,7 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Row[]>> = {
   "kafka-latency": benchKafkaLatency,
   growth: benchGrowth,
   memory: benchMemory,
+  order: benchOrder,
   soak: benchSoak,
 };
 

@@ -46,7 +46,12 @@ export class BenchBroker implements AsyncDisposable {
     try {
       await admin.createTopics({
         waitForLeaders: true,
-        topics: events.topics.map((topic) => ({ topic, numPartitions: 1 })),
+        topics: events.topics.map((topic) => ({
+          topic,
+          numPartitions: 1,
+          // The events have times of their own, which retention would find too old one day.
+          configEntries: [{ name: "retention.ms", value: "-1" }],
+        })),
       });
       using bar = progressBar(label, changes, { unit: "changes" });
       let sending: Promise<unknown> = Promise.resolve();

@@ -161,7 +161,7 @@ export class Pipeline {
         if (await this.#wait(reading)) reading = undefined;
         continue;
       }
-      const batch = await this.#batch();
+      const batch = this.#filling ?? await this.#batch();
       const stop = stream.decode(batch);
       if (stop.kind === "fault") await this.#fault(stop, stream);
       else if (stop.kind === "verify") await source.verify(stop.table);

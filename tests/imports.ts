@@ -44,7 +44,6 @@ const LINES_MAX = 400;
 
 /** Files that may be longer, with the reason. Keep it short. */
 const LONGER: Readonly<Record<string, string>> = {
-  "src/source/kafka/order.ts": "to be divided: what decides the order grew in its review",
   "src/decode/debezium/rows_test.ts": "a case for each thing that goes wrong in such events",
 };
 

@@ -135,13 +135,13 @@ export interface ChangeHead extends RowHead {
 /** A message of the transaction topic. */
 export interface TransactionMark {
   readonly status: "BEGIN" | "END";
-  /** As {@linkcode ChangeHead.transaction}. */
-  readonly id: string;
-  /** What stands behind the colon: of a BEGIN, an LSN before all of its rows; of an END, that of the
+  /** The source's number of the transaction, which its id begins with. */
+  readonly tx: number;
+  /** What stands behind the id's colon: of a BEGIN, an LSN before all of its rows; of an END, that of the
    * commit's end. 0: there is none. */
   readonly lsn: Lsn;
   /** At the END: how many changes of each `schema.table`. */
-  readonly counts: ReadonlyMap<string, number> | null;
+  readonly counts: readonly { readonly table: string; readonly rows: number }[] | null;
 }
 
 /** What a Kafka source needs to know of decoding Debezium's JSON; see codec.ts. */

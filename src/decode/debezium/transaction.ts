@@ -7,8 +7,9 @@
  * Source: "Transaction metadata" in the PostgreSQL connector's pages of Debezium 2.3's manual.
  */
 import type { Fault } from "../../errors.ts";
+import type { Lsn } from "../../source/position.ts";
 import type { KafkaRecord, TransactionMark } from "../decoder.ts";
-import { badRecord } from "./fault.ts";
+import { badRecord, excerpt } from "./fault.ts";
 import { Fields } from "./fields.ts";
 import {
   ARRAY,
@@ -30,6 +31,7 @@ export class TransactionScanner {
   readonly #outer = new Fields();
   readonly #mark = new Fields();
   readonly #counted = new Fields();
+  readonly #tables = new Names();
   #root = Shape.root();
 
   scan(record: KafkaRecord): TransactionMark | Fault {
@@ -47,47 +49,83 @@ export class TransactionScanner {
     const reader = this.#reader;
     reader.open(bytes, 0, bytes.length);
     let mark = this.#outer;
-    mark.read(reader, this.#root);
+    this.#readObject(mark);
     reader.expectEnd();
     const payload = mark.shape.indexOf("payload");
     if (payload >= 0 && mark.shape.indexOf("schema") >= 0 && mark.kindOf(payload) === OBJECT) {
       reader.open(bytes, mark.startOf(payload), mark.stopOf(payload));
       mark = this.#mark;
-      mark.read(reader, this.#root);
+      this.#readObject(mark);
     }
-    const status = text(bytes, mark, "status");
-    if (status !== "BEGIN" && status !== "END") throw new Malformed(`the status ${status}`);
-    const [id, lsn] = text(bytes, mark, "id").split(":"); // see transactionEnd
-    return {
-      status,
-      id,
-      lsn: /^\d{1,15}$/.test(lsn ?? "") ? Number(lsn) : 0,
-      counts: this.#counts(bytes, mark),
-    };
+    const status = textAt(mark, "status");
+    const start = mark.startOf(status);
+    const isEnd = isSpelled(bytes, start, mark.stopOf(status), END);
+    if (!isEnd && !isSpelled(bytes, start, mark.stopOf(status), BEGIN)) {
+      throw new Malformed(`the status ${stringOf(bytes, start, mark.stopOf(status), STRING)}`);
+    }
+    const id = textAt(mark, "id");
+    const { tx, lsn } = this.#id(bytes, mark.startOf(id), mark.stopOf(id));
+    return { status: isEnd ? "END" : "BEGIN", tx, lsn, counts: this.#counts(bytes, mark) };
   }
 
-  #counts(bytes: Uint8Array, mark: Fields): ReadonlyMap<string, number> | null {
+  /** Reads an object, by the shape of the one before if it is like that: nearly all are. */
+  #readObject(into: Fields): void {
+    const reader = this.#reader;
+    const { at } = reader;
+    if (into.isPresent && into.readLike(reader, into.shape)) return;
+    reader.at = at;
+    into.read(reader, this.#root);
+  }
+
+  /** The parts of an id; see `transactionEnd`. */
+  #id(bytes: Uint8Array, start: number, stop: number): { tx: number; lsn: Lsn } {
+    const reader = this.#reader;
+    reader.open(bytes, start, stop);
+    const tx = reader.digits();
+    const isAlone = reader.at === stop;
+    if (tx < 0 || !isAlone && bytes[reader.at] !== 0x3a) {
+      throw new Malformed(`the id ${excerpt(bytes, start, stop)}, and not a transaction's number`);
+    }
+    reader.at++;
+    const lsn = isAlone ? -1 : reader.digits();
+    return { tx, lsn: lsn < 0 || reader.at !== stop ? 0 : lsn };
+  }
+
+  #counts(bytes: Uint8Array, mark: Fields): TransactionMark["counts"] {
     const index = mark.shape.indexOf("data_collections");
     if (index < 0 || mark.kindOf(index) === NULL) return null;
     if (mark.kindOf(index) !== ARRAY) throw new Malformed('"data_collections" is no array');
-    const counts = new Map<string, number>();
+    const counts: { table: string; rows: number }[] = [];
     const reader = this.#reader;
     reader.open(bytes, mark.startOf(index) + 1, mark.stopOf(index) - 1);
+    const counted = this.#counted;
     while (reader.peek() !== -1) {
-      this.#counted.read(reader, this.#root);
-      const name = text(bytes, this.#counted, "data_collection");
-      counts.set(name, count(bytes, this.#counted));
+      this.#readObject(counted);
+      const name = textAt(counted, "data_collection");
+      const [start, stop] = [counted.startOf(name), counted.stopOf(name)];
+      const table = this.#tables.of(bytes, start, stop, counted.kindOf(name));
+      counts.push({ table, rows: count(bytes, counted) });
       if (reader.peek() === 0x2c) reader.at++;
     }
     return counts;
   }
 }
 
-function text(bytes: Uint8Array, fields: Fields, name: string): string {
+const BEGIN = new TextEncoder().encode("BEGIN");
+const END = new TextEncoder().encode("END");
+
+function isSpelled(bytes: Uint8Array, start: number, stop: number, text: Uint8Array): boolean {
+  if (stop - start !== text.length) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
+  return true;
+}
+
+/** The place of a field that is a string. */
+function textAt(fields: Fields, name: string): number {
   const index = fields.shape.indexOf(name);
   const kind = index < 0 ? NULL : fields.kindOf(index);
   if (kind !== STRING && kind !== ESCAPED) throw new Malformed(`"${name}" is no string`);
-  return stringOf(bytes, fields.startOf(index), fields.stopOf(index), kind);
+  return index;
 }
 
 function count(bytes: Uint8Array, fields: Fields): number {
@@ -98,4 +136,23 @@ function count(bytes: Uint8Array, fields: Fields): number {
     throw new Malformed('"event_count" is no number');
   }
   return smallInteger(bytes, start, stop);
+}
+
+/** How many names are kept, a power of two. */
+const NAMES = 512;
+
+/** Names that come again and again: then they are the same JavaScript string. */
+class Names {
+  readonly #spelled: Uint8Array[] = new Array(NAMES).fill(new Uint8Array(0));
+  readonly #texts: string[] = new Array(NAMES).fill("");
+
+  /** The string whose inside is `[start, stop)`. */
+  of(bytes: Uint8Array, start: number, stop: number, kind: number): string {
+    let hash = 0;
+    for (let i = start; i < stop; i++) hash = Math.imul(hash ^ bytes[i], 0x0100_0193);
+    const place = (hash ^ hash >>> 15) & NAMES - 1;
+    if (isSpelled(bytes, start, stop, this.#spelled[place])) return this.#texts[place];
+    this.#spelled[place] = bytes.slice(start, stop);
+    return this.#texts[place] = stringOf(bytes, start, stop, kind);
+  }
 }

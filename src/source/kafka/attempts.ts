@@ -34,7 +34,7 @@ export class Attempts {
   settle(lanes: readonly Lane[]): boolean {
     if (this.transactions.mayLackOld && this.#haveOld(lanes)) return true;
     for (const each of this.transactions.all) {
-      if (each.missing(this.isOurs).length === 0) continue;
+      if (!each.isLacking(this.isOurs)) continue;
       each.lookAhead(lanes, (lane) => this.#ahead(lane as Lane, each.tx));
     }
     return this.transactions.areWhole(this.isOurs);

@@ -74,7 +74,8 @@ export async function readAnswer(bytes: Buffer): Promise<Answer | undefined> {
         topic.partitions.push({
           ...head,
           abortedTransactions,
-          messages: await readBatches(batches),
+          batches: await readBatches(batches),
+          messages: [],
         });
       }
       responses.push(topic);

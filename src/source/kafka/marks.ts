@@ -3,7 +3,7 @@ import type { DebeziumCodec, KafkaRecord, Stop, TransactionMark } from "../../de
 import { Fault } from "../../errors.ts";
 import type { Lsn } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { type Transactions, txOf } from "./transactions.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** The sink is asked about so many transactions at once. */
 const ASKED_MAX = 1000;
@@ -67,11 +67,11 @@ export class Marks {
   isWaiting = false;
 
   /** Whether the transaction that begins with the head mark has no END yet. */
-  #isEndless({ id, status }: TransactionMark, feed: PartitionFeed): boolean {
+  #isEndless({ tx, status }: TransactionMark, feed: PartitionFeed): boolean {
     if (status === "END") return false;
     const next = feed.peek(1);
     const mark = next === undefined ? null : this.#scan(next);
-    return mark === null || mark instanceof Fault || mark.status !== "END" || mark.id !== id;
+    return mark === null || mark instanceof Fault || mark.status !== "END" || mark.tx !== tx;
   }
 
   /** Whether a change belongs to a transaction whose marks were passed before we started. Those of
@@ -123,7 +123,7 @@ export class Marks {
       if (record === undefined) return;
       const mark = this.#scan(record);
       if (mark !== null && !(mark instanceof Fault) && mark.status === "BEGIN") {
-        this.#lastBegins.set(txOf(mark.id), record.offset);
+        this.#lastBegins.set(mark.tx, record.offset);
       }
       this.#lookedTo = record.offset + 1;
     }
@@ -135,10 +135,9 @@ export class Marks {
   readonly #lastBegins = new Map<number, number>();
 
   /** Whether a transaction may have been applied before we started, and nobody has looked yet. */
-  #mayBeOld({ id, lsn }: TransactionMark): boolean {
+  #mayBeOld({ tx, lsn }: TransactionMark): boolean {
     const { transactions, lsnAtStart } = this.options;
     if (lsn === 0 || lsn > lsnAtStart) return false;
-    const tx = txOf(id);
     return transactions.get(tx) === undefined && !transactions.isDone(tx) && !this.#asked.has(tx);
   }
 
@@ -151,7 +150,7 @@ export class Marks {
       if (record === undefined) break;
       const mark = this.#scan(record);
       if (mark !== null && !(mark instanceof Fault) && this.#mayBeOld(mark)) {
-        txs.push(txOf(mark.id));
+        txs.push(mark.tx);
       }
     }
     const answer = (applied: ReadonlySet<number>) => {

@@ -21,23 +21,31 @@ import {
   type Stop,
 } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
-import type { KafkaPosition, PartitionPosition } from "../position.ts";
+import type { KafkaPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
+import { Inputs } from "./inputs.ts";
 import { letterOf } from "./letter.ts";
 import { Marks } from "./marks.ts";
 import { Attempts } from "./attempts.ts";
-import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
+import { BLOCKED } from "./one_partition.ts";
+import { Ours } from "./ours.ts";
 import { Patience } from "./patience.ts";
 import { RecentChanges } from "./recent.ts";
 import { recallOf } from "./recall.ts";
+import { type Pass, RowWriter } from "./row_writer.ts";
 import { SnapshotWatch } from "./snapshot_watch.ts";
-import { type Known, type Target, Targets } from "./targets.ts";
+import { type Known, Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
+import { findUnread } from "./unread.ts";
 import { type OpenTransaction, Transactions } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn. */
 const RECORDS_MAX = 2000;
+/** After so many transactions all partitions are looked at, also those of which none lacks a row. */
+const TRANSACTIONS_MAX = 64;
+
 /** What an order begins with. */
 export interface OrderOptions {
   readonly codec: DebeziumCodec;
@@ -62,11 +70,11 @@ export class Order {
   readonly #transactions: Transactions;
   readonly #recent: RecentChanges;
   readonly #targets: Targets;
-  #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
+  readonly #ours: Ours;
   readonly #marks: Marks;
-  #others: PartitionFeed[] = [];
-  #nextSeq: number;
-  #lsn: number;
+  readonly #inputs: Inputs;
+  readonly #writer: RowWriter;
   #isStuck = false;
   readonly #attempts: Attempts;
   readonly #patience: Patience;
@@ -74,56 +82,53 @@ export class Order {
   #commitTimeMs = 0;
   /** The number that the first row after the last whole transaction got. */
   #committedSeq: number;
-  /** A change names its transaction, and there is no transaction topic. */
-  #wantsMarks = false;
-  /** It was looked for, and is not there. */
-  #isWithoutMarks = false;
-  /** Tables that an END names, and whose topics were not there when topics were looked for last. */
-  readonly #newTables = new Set<string>();
-  /** Those that were looked for since, and still are not: their rows come by no topic of theirs. */
-  readonly #absent = new Set<string>();
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
+  /** Transactions that ended since all partitions were looked at. */
+  #ended = 0;
   /** Changes that came again and were passed over. */
   duplicates = 0;
 
   constructor(private readonly options: OrderOptions) {
     const { position, layouts, codec } = options;
     this.snapshot = new SnapshotWatch(position.snapshot, options.now);
-    const forget = () => this.#lanes.forEach((lane) => lane.forget());
-    this.#recent = new RecentChanges(forget, options.recentMax);
-    this.#nextSeq = this.#committedSeq = options.nextSeq;
-    this.#lsn = position.lsn;
+    this.#recent = new RecentChanges(() => this.#lanes.forget(), options.recentMax);
+    this.#lanes = new Lanes(options.names, position, codec, this.#recent);
+    this.#inputs = new Inputs(this.#lanes, options.names, position);
+    this.#committedSeq = options.nextSeq;
+    const pass: Pass = (lane, transaction) => this.#passOf(lane, transaction);
+    const { snapshot } = this;
+    this.#writer = new RowWriter(codec, snapshot, pass, options.nextSeq, position.lsn);
     this.#scratch = codec.head();
     this.#targets = new Targets(codec, options.known, layouts);
-    const isOurs = this.#isOurs;
+    const ours = this.#ours = new Ours(options.names, this.#lanes, this.#targets);
     const transactions = this.#transactions = new Transactions(position.lsn);
     this.#marks = new Marks({
       codec,
       transactions,
       lsnAtStart: position.lsn,
-      isOurs,
-      isOnItsWay: (table) => this.#isOnItsWay(table),
+      isOurs: ours.has,
+      isOnItsWay: (table) => ours.isOnItsWay(table),
       taken: (lsn) => {
-        this.#lsn = Math.max(this.#lsn, lsn);
+        this.#writer.lsn = Math.max(this.#writer.lsn, lsn);
         this.snapshot.streaming();
         this.#moved();
         this.#patience.moved();
       },
     });
-    this.#attempts = new Attempts(transactions, codec, isOurs);
+    this.#attempts = new Attempts(transactions, codec, ours.has);
     this.#patience = new Patience({
       transactions,
       patienceMs: options.patienceMs,
       now: options.now,
       before: () => this.#committedSeq,
-      isOurs,
-      stray: () => this.#stray(),
+      isOurs: ours.has,
+      stray: () => this.#marks.feed === undefined ? undefined : this.#lanes.stray(),
     });
   }
 
   get nextSeq(): number {
-    return this.#nextSeq;
+    return this.#writer.nextSeq;
   }
 
   get inTransaction(): boolean {
@@ -134,29 +139,11 @@ export class Order {
     return this.#targets.leftOut;
   }
 
-  /** Reads from these from now on; lanes of before go on with theirs. */
+  /** Reads from these from now on. */
   bind(feeds: readonly PartitionFeed[]): void {
-    const { names, codec, position } = this.options;
-    this.#marks.feed = feeds.find(({ topic }) => topic === names.transactions);
-    this.#others = feeds.filter(({ topic }) => topic === names.heartbeat);
-    this.#lanes = feeds.filter(({ topic }) => names.isData(topic)).map((feed) => {
-      const lane = this.#lanes.find(({ feed: { topic, partition } }) =>
-        topic === feed.topic && partition === feed.partition
-      );
-      if (lane === undefined) {
-        const from = position.topics[feed.topic]?.[feed.partition];
-        const isLate = from === undefined && position.topics[names.transactions] !== undefined;
-        return new Lane(feed, from, codec, this.#recent, isLate);
-      }
-      lane.feed = feed;
-      return lane;
-    });
-    for (const lane of this.#lanes) {
-      const { topic } = lane.feed;
-      lane.isAlone = this.#lanes.filter(({ feed }) => feed.topic === topic).length === 1;
-    }
-    if (this.#marks.feed !== undefined) this.#wantsMarks = false;
-    this.#newTables.clear();
+    this.#inputs.bind(feeds);
+    this.#marks.feed = this.#inputs.marks;
+    this.#ours.bound(this.#marks.feed !== undefined);
     this.#isStuck = false;
   }
 
@@ -168,23 +155,12 @@ export class Order {
   /** Topics that are to be looked for at once: what waits for their records goes on when they are
    * bound, or known not to be there. */
   get sought(): string[] {
-    const { names } = this.options;
-    const topics = [...this.#newTables].map((name) => names.topicOf(name));
-    return this.#wantsMarks ? [names.transactions, ...topics] : topics;
+    return this.#ours.sought;
   }
 
   /** These topics were looked for, and are not there: changes are taken without them. */
   goWithout(topics: readonly string[]): void {
-    const { names } = this.options;
-    if (topics.includes(names.transactions)) {
-      this.#isWithoutMarks = true;
-      this.#wantsMarks = false;
-    }
-    for (const name of this.#newTables) {
-      if (!topics.includes(names.topicOf(name))) continue;
-      this.#absent.add(name);
-      this.#newTables.delete(name);
-    }
+    this.#ours.goWithout(topics);
     this.#isStuck = false;
   }
 
@@ -193,28 +169,14 @@ export class Order {
     return !this.#isStuck || this.#patience.isDue;
   }
 
-  /** How far everything was taken, between transactions. Of topics that are not read (yet, or since
-   * SLUICE_TABLES leaves them out now) it is what it was. */
+  /** How far everything was taken, between transactions. */
   get position(): KafkaPosition {
-    const topics: Record<string, PartitionPosition[]> = {};
-    for (const [topic, each] of Object.entries(this.options.position.topics)) {
-      topics[topic] = [...each];
-    }
-    const put = ({ topic, partition, next }: PartitionFeed, lsn: number) => {
-      (topics[topic] ??= [])[partition] = { next, lsn };
-    };
-    for (const lane of this.#lanes) put(lane.feed, lane.lsnMax);
-    for (const feed of this.#others) put(feed, 0);
-    if (this.#marks.feed !== undefined) put(this.#marks.feed, 0);
-    const { clusterId, prefix } = this.options.position;
-    const snapshot = this.snapshot.state;
-    return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: this.#lsn };
+    return this.#inputs.position(this.#writer.lsn, this.snapshot.state);
   }
 
   /** Next offsets of all partitions, added up. */
   get taken(): number {
-    const sum = this.#lanes.reduce((sum, { feed }) => sum + feed.next, this.#marks.feed?.next ?? 0);
-    return this.#others.reduce((all, { next }) => all + next, sum);
+    return this.#inputs.taken;
   }
 
   /** The transaction that has ended and lacks changes, as a sentence; null: there is none. */
@@ -237,11 +199,7 @@ export class Order {
   /** Gives back the memory of the partition that holds most, if none of its records may be taken
    * now: it would keep others' records from coming. */
   letGo(): void {
-    if (!this.#isStuck) return;
-    const feeds = this.#lanes.map(({ feed }) => feed);
-    if (this.#marks.feed !== undefined) feeds.push(this.#marks.feed);
-    const [first] = feeds.sort((a, b) => b.bufferedBytes - a.bufferedBytes);
-    first?.letGo();
+    if (this.#isStuck) this.#inputs.largest?.letGo();
   }
 
   /** Writes what comes next into `batch`, until one of {@linkcode Stop}'s reasons. */
@@ -260,14 +218,15 @@ export class Order {
       const before = this.#taken;
       const stop = this.#readMarks(!batch.isEmpty) ?? this.#readLanes(batch);
       if (stop !== undefined) return stop;
-      if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#isOurs)) {
-        if (this.#nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
-        this.#committedSeq = this.#nextSeq;
+      if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#ours.has)) {
+        if (this.#writer.nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
+        this.#committedSeq = this.#writer.nextSeq;
+        this.#ended++;
         return COMMIT;
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
       if (this.#taken > before) continue;
-      if (this.#marks.beginsAgain() || this.#attempts.settle(this.#lanes)) continue;
+      if (this.#marks.beginsAgain() || this.#attempts.settle(this.#lanes.all)) continue;
       const unread = this.#unread();
       if (unread !== undefined) return unread;
       this.#isStuck = true;
@@ -276,25 +235,43 @@ export class Order {
   }
 
   #readMarks(holdsRows: boolean): Stop | undefined {
-    for (const feed of this.#others) {
+    for (const feed of this.#inputs.heartbeats) {
       while (feed.head !== undefined) {
         this.snapshot.streaming();
         this.#take(feed);
       }
     }
-    const found = this.#marks.read(this.#nextSeq, this.#committedSeq, holdsRows);
+    const found = this.#marks.read(this.#writer.nextSeq, this.#committedSeq, holdsRows);
     if (found === undefined || "kind" in found) return found;
     return this.#fault(found.fault, found.record, null, () => this.#take(this.#marks.feed!));
   }
 
   #readLanes(batch: Batch): Stop | undefined {
-    for (const lane of this.#lanes) {
-      if (lane.waitsSince === this.#transactions.opened) continue;
-      while (this.#taken < RECORDS_MAX && lane.look()) {
-        const stop = this.#step(lane, batch);
-        if (stop === BLOCKED) break;
-        if (stop !== undefined) return stop;
+    const before = this.#taken;
+    const { ended } = this.#transactions;
+    if (ended !== undefined && this.#ended < TRANSACTIONS_MAX) {
+      for (const { table } of ended) {
+        for (const lane of this.#lanes.of(table)) {
+          const stop = this.#readLane(lane, batch);
+          if (stop !== undefined) return stop;
+        }
       }
+      if (this.#taken > before) return undefined;
+    }
+    this.#ended = 0;
+    for (const lane of this.#lanes.all) {
+      const stop = this.#readLane(lane, batch);
+      if (stop !== undefined) return stop;
+    }
+    return undefined;
+  }
+
+  #readLane(lane: Lane, batch: Batch): Stop | undefined {
+    if (lane.waitsSince === this.#transactions.opened) return undefined;
+    while (this.#taken < RECORDS_MAX && lane.look()) {
+      const stop = this.#step(lane, batch);
+      if (stop === BLOCKED) return undefined;
+      if (stop !== undefined) return stop;
     }
     return undefined;
   }
@@ -306,8 +283,7 @@ export class Order {
     if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
-    if (head.transaction !== null && this.#marks.feed === undefined && !this.#isWithoutMarks) {
-      this.#wantsMarks = true;
+    if (head.transaction !== null && this.#marks.feed === undefined && this.#ours.seekMarks()) {
       return BLOCKED;
     }
     const isMarked = this.#marks.feed !== undefined && head.transaction !== null;
@@ -327,25 +303,25 @@ export class Order {
     }
     // What is in no transaction must not be in the way of a whole one: should it be a fault, that one
     // is applied before.
-    if (!isMarked && this.#transactions.areWhole(this.#isOurs)) return BLOCKED;
+    if (!isMarked && this.#transactions.areWhole(this.#ours.has)) return BLOCKED;
     const name = lane.table;
-    const pass = (): undefined => {
-      if (transaction !== undefined) this.#count(transaction, lane, true);
-      return this.#pass(lane);
-    };
     const target = this.#targets.get(name);
     if (target === undefined) {
       if (!this.#targets.isLeftOut(name) && head.op !== "t") {
         const met = this.#targets.meet(name, record, head);
-        if (met instanceof Fault) return this.#fault(met, record, name, pass);
+        if (met instanceof Fault) return this.#rowFault(met, lane, transaction);
         if (met !== undefined) return met;
       }
-      return pass(); // a table that is left out, or a TRUNCATE of one that never was
+      // A table that is left out, or a TRUNCATE of one that never was.
+      return this.#passOf(lane, transaction);
     }
     this.#commitTimeMs = head.commitTimeMs;
     const isChange = head.op !== "r"; // a row of a snapshot was not committed just now
     if (isChange) batch.beginTransaction(head.commitTimeMs);
-    const stop = this.#write(lane, record, target, batch, transaction, pass);
+    const stop = this.#writer.write(lane, target, batch, transaction);
+    if (stop !== undefined && stop !== BLOCKED && stop.kind === "fault") {
+      return this.#rowFault(stop.fault, lane, transaction);
+    }
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
@@ -354,78 +330,24 @@ export class Order {
     return stop;
   }
 
-  /** Writes a record's row, or the two of a change of key. `pass` counts it and moves past it. */
-  #write(
-    lane: Lane,
-    record: KafkaRecord,
-    { name, rows }: Target,
-    batch: Batch,
-    transaction: OpenTransaction | undefined,
-    pass: () => void,
-  ): Stop | typeof BLOCKED | undefined {
-    const { head, feed } = lane;
-    const { isAlone } = lane;
-    if (head.op === "t" && !isAlone) {
-      return this.#fault(manyPartitions(record, name), record, name, pass);
-    }
-    let stop: Stop | undefined;
-    const pair = head.keyChange === "old" && isAlone
-      ? newKeyRecord(lane, this.#scratch, this.options.codec)
-      : undefined;
-    if (pair === BLOCKED) return BLOCKED;
-    if (pair === undefined) stop = rows.decode(record, head, batch, this.#nextSeq);
-    else {
-      stop = rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.#nextSeq);
-    }
-    if (stop?.kind === "fault") {
-      return this.#fault(stop.fault, record, name, pass);
-    }
-    if (stop !== undefined) return stop;
-    for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
-      while (lane.look() && head.op === null) this.#pass(lane); // the tombstone between the two
-      if (head.op === "r") this.snapshot.row(head, name, feed.head!);
-      else this.snapshot.streaming();
-      lane.remember(this.#nextSeq++);
-      this.#lsn = Math.max(this.#lsn, head.lsn);
-      if (transaction !== undefined) this.#count(transaction, lane, true);
-      this.#pass(lane);
-    }
-    return undefined;
-  }
-  /** The fault of a record that can't be read. It does not tell its transaction, so its turn has come
-   * when nothing else gets further, and one lacks a change of its topic or none is to come. */
   #unread(): Stop | undefined {
-    const marks = this.#marks.feed;
-    const isPast = marks === undefined || (marks.head === undefined && marks.next >= marks.end);
-    for (const lane of this.#lanes) {
-      if (!lane.look() || lane.fault === undefined) continue;
-      const { names } = this.options;
-      const { topic } = lane.feed;
-      const isOfIt = (table: string) => names.topicOf(table) === topic && this.#isOurs(table);
-      const lacking = [...this.#transactions.all].find((each) => each.missing(isOfIt).length > 0);
-      if (lacking === undefined && (this.#transactions.isOpen || !isPast)) continue;
-      return this.#fault(lane.fault, lane.feed.head!, names.tableOf(topic), () => {
-        lacking?.setAside(lacking.missing(isOfIt)[0].table);
-        this.#pass(lane);
-      });
-    }
-    return undefined;
+    const found = findUnread(this.#lanes.all, this.#marks.feed, this.#transactions, this.#isOf);
+    if (found === undefined) return undefined;
+    const { lane, lacking } = found;
+    const { topic } = lane.feed;
+    return this.#fault(lane.fault!, lane.feed.head!, this.options.names.tableOf(topic), () => {
+      lacking?.setAside(lacking.missing((table) => this.#isOf(table, topic))[0].table);
+      this.#pass(lane);
+    });
   }
+
+  readonly #isOf = (table: string, topic: string): boolean =>
+    this.options.names.topicOf(table) === topic && this.#ours.has(table);
 
   #recall(lane: Lane): Stop {
     const rowsOf = (name: string) => this.#targets.get(name)?.rows;
     const recall = recallOf(lane, rowsOf, this.#scratch, this.options.codec);
     return { kind: "recall", recall };
-  }
-
-  /** A change that waits for its transaction to begin. */
-  #stray(): { table: string; tx: number } | undefined {
-    if (this.#marks.feed === undefined) return undefined;
-    for (const lane of this.#lanes) {
-      if (!lane.look() || lane.fault !== undefined || lane.head.transaction === null) continue;
-      return { table: lane.table, tx: lane.head.tx };
-    }
-    return undefined;
   }
 
   #fault(fault: Fault, record: KafkaRecord, table: string | null, pass: () => void): Stop {
@@ -437,10 +359,22 @@ export class Order {
     return { kind: "fault", fault, setAside };
   }
 
+  /** The fault of a lane's head record. */
+  #rowFault(fault: Fault, lane: Lane, transaction: OpenTransaction | undefined): Stop {
+    const pass = () => this.#passOf(lane, transaction);
+    return this.#fault(fault, lane.feed.head!, lane.table, pass);
+  }
+
   /** Notes that a lane's head record is one of a transaction's. */
   #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
     const { timestampMs } = lane.feed.head!;
     transaction.count(lane, lane.table, lane.head.transactionOrder, timestampMs, isNews);
+  }
+
+  /** Moves past a lane's head record, which is of this transaction. */
+  #passOf(lane: Lane, transaction: OpenTransaction | undefined): undefined {
+    if (transaction !== undefined) this.#count(transaction, lane, true);
+    return this.#pass(lane);
   }
 
   #pass(lane: Lane): undefined {
@@ -459,25 +393,5 @@ export class Order {
   #moved(): void {
     this.#taken++;
     this.#isStuck = false;
-  }
-
-  /** Whether a table's changes come to us: others' are not waited for. */
-  readonly #isOurs = (name: string): boolean => {
-    const { names } = this.options;
-    if (this.#targets.isLeftOut(name) || !names.isWanted(name)) return false;
-    if (this.#targets.get(name) !== undefined) return true;
-    const topic = names.topicOf(name);
-    const isRead = this.#lanes.some(({ feed }) => feed.topic === topic);
-    if (isRead || this.#absent.has(name)) return isRead;
-    this.#newTables.add(name); // the connector has made its topic before it sent the END
-    return true;
-  };
-
-  /** Whether a table's topic has records that were not fetched, while all that were are taken. */
-  #isOnItsWay(name: string): boolean {
-    const topic = this.options.names.topicOf(name);
-    return this.#lanes.some(({ feed }) =>
-      feed.topic === topic && feed.head === undefined && feed.next < feed.end
-    );
   }
 }

@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { type Fetched, toChunk } from "./records.ts";
+import { type Chunk, type Fetched, toChunk } from "./records.ts";
 
 /** See feed.ts. Memory is counted, and let go of, by the chunk that one fetch has brought. */
 export class Partition implements PartitionFeed {
-  readonly #chunks: NonNullable<ReturnType<typeof toChunk>>[] = [];
+  readonly #chunks: Chunk[] = [];
   /** In the first chunk, the head. Every chunk in the list has a record that is not taken. */
   #at = 0;
+  /** The head and the one after it, as far as they were made. */
+  #head: KafkaRecord | undefined;
+  #second: KafkaRecord | undefined;
   #fetchNext: number;
   #bufferedBytes = 0;
   #end = -1;
@@ -30,15 +33,22 @@ export class Partition implements PartitionFeed {
   }
 
   get head(): KafkaRecord | undefined {
-    if (this.#chunks.length > 0) return this.#chunks[0].records[this.#at];
+    if (this.#head !== undefined) return this.#head;
+    if (this.#chunks.length > 0) return this.#head = this.#chunks[0].record(this.#at);
     return this.#want();
   }
 
   peek(ahead: number): KafkaRecord | undefined {
+    if (ahead === 0) return this.head;
+    if (ahead === 1 && this.#second !== undefined) return this.#second;
     let at = this.#at + ahead;
-    for (const { records } of this.#chunks) {
-      if (at < records.length) return records[at];
-      at -= records.length;
+    for (const chunk of this.#chunks) {
+      if (at < chunk.count) {
+        const record = chunk.record(at);
+        if (ahead === 1) this.#second = record;
+        return record;
+      }
+      at -= chunk.count;
     }
     return this.#want();
   }
@@ -46,14 +56,16 @@ export class Partition implements PartitionFeed {
   take(): void {
     const chunk = this.#chunks[0];
     if (chunk === undefined) assert.fail("nothing to take"); // not by `assert`: for every record
-    if (++this.#at < chunk.records.length) return;
+    this.#head = this.#second;
+    this.#second = undefined;
+    if (++this.#at < chunk.count) return;
     this.#chunks.shift();
     this.#at = 0;
     this.#buffered(-chunk.bytes);
   }
 
   get next(): number {
-    return this.#chunks[0]?.records[this.#at].offset ?? this.#fetchNext;
+    return this.#chunks[0]?.offsetOf(this.#at) ?? this.#fetchNext;
   }
 
   /** Where the next fetch begins: past all that was fetched. */
@@ -74,6 +86,7 @@ export class Partition implements PartitionFeed {
     this.#fetchNext = this.next;
     this.#chunks.length = 0;
     this.#at = 0;
+    this.#head = this.#second = undefined;
     this.wasLetGo = true;
     this.#buffered(-this.#bufferedBytes);
   }
@@ -97,7 +110,7 @@ export class Partition implements PartitionFeed {
     const chunk = toChunk(this.topic, fetched, from);
     if (chunk === undefined) return isNews ? 0 : -1;
     this.#fetchNext = chunk.end;
-    if (chunk.records.length === 0) return 0;
+    if (chunk.count === 0) return 0;
     this.#chunks.push(chunk);
     this.#buffered(chunk.bytes);
     this.isWanted = false;

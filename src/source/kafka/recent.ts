@@ -23,8 +23,9 @@ export class RecentChanges {
   /** `onForget` is called right after the older generation was forgotten. `entriesMax`: of one
    * generation. */
   constructor(private readonly onForget: () => void, private readonly entriesMax = ENTRIES_MAX) {
-    this.#young = new Generation(entriesMax * 2);
-    this.#old = new Generation(entriesMax * 2);
+    const places = 2 ** Math.ceil(Math.log2(entriesMax * 2));
+    this.#young = new Generation(places);
+    this.#old = new Generation(places);
   }
 
   /** The `_seq` under which this change was added; 0 when it was not. */
@@ -70,7 +71,11 @@ class Generation {
   readonly #words: Int32Array;
   readonly #seqs: Float64Array;
 
-  constructor(private readonly places: number) {
+  readonly #mask: number;
+
+  /** `places`: a power of two. */
+  constructor(places: number) {
+    this.#mask = places - 1;
     this.#words = new Int32Array(places * WORDS);
     this.#seqs = new Float64Array(places);
   }
@@ -98,9 +103,12 @@ class Generation {
 
   /** Where the change is, or would be put: a place whose `seq` is 0 is free. */
   #place(lsn: Lsn, op: number, { a, b }: KeyHash): number {
-    const [x, y] = [low(lsn), high(lsn, op)];
-    let place = (Math.imul(a ^ x, 0x9e3779b1) >>> 0) % this.places;
-    for (; this.#seqs[place] !== 0; place = (place + 1) % this.places) {
+    const x = low(lsn);
+    const y = high(lsn, op);
+    const mask = this.#mask;
+    const product = Math.imul(a ^ x, 0x9e3779b1);
+    let place = (product ^ product >>> 15) & mask;
+    for (; this.#seqs[place] !== 0; place = (place + 1) & mask) {
       const at = place * WORDS;
       const words = this.#words;
       if (words[at] === x && words[at + 1] === y && words[at + 2] === a && words[at + 3] === b) {

@@ -13,11 +13,13 @@
  * endian, varints zigzag. As kafkajs does, the CRC is not looked at: TCP has its own.
  *
  * kafkajs's own decoder makes some ten objects of a record, and 64-bit numbers of a class of its own;
- * it took most of the time of reading a topic. This one makes what is kept.
+ * it took most of the time of reading a topic. This one notes where things lie. What becomes an
+ * object does so when it is its turn, and is garbage right after: objects that wait for their turn
+ * would be moved by the garbage collector again and again.
  */
 import type { Buffer } from "node:buffer";
 import compression from "kafkajs/compression";
-import type { Message } from "./records.ts";
+import type { KafkaRecord } from "../../decode/decoder.ts";
 
 const MAGIC = 2;
 /** Of a batch before its records, and where in it things lie. */
@@ -31,11 +33,88 @@ const LOG_APPEND_TIME = 0x8;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
+/** Numbers that are kept of a record: offset delta, where key and value start and how long they are
+ * (−1: null), where the headers start (0: there are none). */
+const PLACES = 6;
+
+/** The fewest bytes of a record: each of its numbers has one at least. */
+const RECORD_BYTES_MIN = 7;
+
+export const NO_HEADERS: KafkaRecord["headers"] = Object.freeze({});
+
 /** Records that are not what the format says. */
 export class BatchError extends Error {
   override readonly name = "BatchError";
   /** For kafkajs, which must not ask for them again and again. */
   readonly retriable = false;
+}
+
+/** What is said of a batch as a whole. */
+interface BatchHead {
+  readonly firstOffset: number;
+  /** The offset after it. It lies past the last record when compaction has removed what came after
+   * that. */
+  readonly end: number;
+  readonly producerId: string;
+  readonly inTransaction: boolean;
+  /** Its records are the broker's own, such as the end of a producer's transaction. */
+  readonly isControl: boolean;
+}
+
+/** A batch's records where they lie, decompressed. */
+export class RecordBatch {
+  constructor(
+    readonly head: BatchHead,
+    private readonly bytes: Uint8Array,
+    private readonly places: Int32Array,
+    /** ms since 1970, of each record. */
+    private readonly times: Float64Array,
+  ) {}
+
+  /** Of records. */
+  get count(): number {
+    return this.times.length;
+  }
+
+  /** Bytes that it takes, what is noted of each record included. */
+  get size(): number {
+    return this.bytes.length + this.places.byteLength + this.times.byteLength;
+  }
+
+  /** Bytes of memory that are kept for its sake. */
+  get held(): number {
+    return this.bytes.buffer.byteLength;
+  }
+
+  offsetOf(record: number): number {
+    return this.head.firstOffset + this.places[record * PLACES];
+  }
+
+  /** The record as an object. Its bytes are the batch's. */
+  record(record: number, topic: string, partition: number): KafkaRecord {
+    const { bytes, places } = this;
+    const at = record * PLACES;
+    const headersAt = places[at + 5];
+    return {
+      topic,
+      partition,
+      offset: this.head.firstOffset + places[at],
+      timestampMs: this.times[record],
+      key: partOf(bytes, places[at + 1], places[at + 2]),
+      value: partOf(bytes, places[at + 3], places[at + 4]),
+      headers: headersAt === 0 ? NO_HEADERS : new Reader(bytes, headersAt).headers(),
+    };
+  }
+
+  /** The same in memory of its own. */
+  moved(): RecordBatch {
+    // Not by `slice`, which a Buffer has a view by.
+    return new RecordBatch(this.head, new Uint8Array(this.bytes), this.places, this.times);
+  }
+}
+
+function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array | null {
+  return length < 0 ? null : new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 /** Whether the batch that begins a partition's `bytes` is of this format. */
@@ -44,12 +123,12 @@ export function isBatch(bytes: Uint8Array): boolean {
 }
 
 /**
- * The records of all whole batches in `bytes`; the last one may be cut off. Throws a
- * {@linkcode BatchError}, or what the codec throws.
+ * All whole batches in `bytes`; the last one may be cut off. Throws a {@linkcode BatchError}, or
+ * what the codec throws.
  */
-export async function readBatches(bytes: Buffer): Promise<Message[]> {
-  const messages: Message[] = [];
-  const view = viewOf(bytes);
+export async function readBatches(bytes: Buffer): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const end = at + LENGTH_AT + 4 + view.getInt32(at + LENGTH_AT);
     if (end > bytes.length) break;
@@ -59,64 +138,69 @@ export async function readBatches(bytes: Buffer): Promise<Message[]> {
     const header = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES);
     const codec = compression.lookupCodecByAttributes(header.getInt16(ATTRIBUTES_AT));
     const records = bytes.subarray(at + HEADER_BYTES, end);
-    readRecords(header, codec === null ? records : await codec.decompress(records), messages);
+    batches.push(readRecords(header, codec === null ? records : await codec.decompress(records)));
     at = end;
   }
-  return messages;
+  return batches;
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function readRecords(header: DataView, bytes: Uint8Array, into: Message[]): void {
+function readRecords(header: DataView, bytes: Uint8Array): RecordBatch {
   const attributes = header.getInt16(ATTRIBUTES_AT);
   const firstOffset = Number(header.getBigInt64(0));
   const firstTimestamp = Number(header.getBigInt64(27));
   const maxTimestamp = Number(header.getBigInt64(35));
-  const isControlRecord = (attributes & CONTROL) !== 0;
   const isStamped = (attributes & LOG_APPEND_TIME) !== 0;
-  const batchContext = {
+  const head: BatchHead = {
     firstOffset,
-    lastOffsetDelta: header.getInt32(23),
+    end: firstOffset + header.getInt32(23) + 1,
     producerId: String(header.getBigInt64(43)),
     inTransaction: (attributes & TRANSACTIONAL) !== 0,
+    isControl: (attributes & CONTROL) !== 0,
   };
-  const reader = new Reader(bytes);
-  for (let count = header.getInt32(57); count > 0; count--) {
+  const count = Math.max(0, header.getInt32(57));
+  if (count * RECORD_BYTES_MIN > bytes.length) throw new BatchError(`${count} records in a batch`);
+  const places = new Int32Array(count * PLACES);
+  const times = new Float64Array(count);
+  const reader = new Reader(bytes, 0);
+  for (let record = 0; record < count; record++) {
     const length = reader.varint();
     const end = reader.at + length;
     if (length < 0 || end > bytes.length) throw new BatchError("a record reaches past its batch");
     reader.at++; // attributes, of which there are none yet
     const timestampDelta = reader.varint();
-    const offset = firstOffset + reader.varint();
-    const key = reader.part();
-    const value = reader.part();
-    into.push({
-      offset,
-      timestamp: isStamped ? maxTimestamp : firstTimestamp + timestampDelta,
-      key,
-      value,
-      headers: reader.headers(),
-      isControlRecord,
-      batchContext,
-    });
+    times[record] = isStamped ? maxTimestamp : firstTimestamp + timestampDelta;
+    const at = record * PLACES;
+    places[at] = reader.varint();
+    places[at + 2] = reader.part();
+    places[at + 1] = reader.at - Math.max(0, places[at + 2]);
+    places[at + 4] = reader.part();
+    places[at + 3] = reader.at - Math.max(0, places[at + 4]);
+    if (bytes[reader.at] === 0) reader.at++;
+    else {
+      places[at + 5] = reader.at;
+      reader.headers();
+    }
     if (reader.at !== end) throw new BatchError("a record is not as long as it says");
   }
+  return new RecordBatch(head, bytes, places, times);
 }
 
 class Reader {
-  at = 0;
-
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(private readonly bytes: Uint8Array, public at: number) {}
 
   /** Up to 64 bits, exact within ±2^53. */
   varint(): number {
     const { bytes } = this;
-    let byte = bytes[this.at++];
-    let value = byte & 0x7f;
-    if (byte < 0x80) return value >>> 1 ^ -(value & 1);
-    for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
+    const first = bytes[this.at++];
+    if (first < 0x80) return first >>> 1 ^ -(first & 1);
+    const second = bytes[this.at++];
+    if (second < 0x80) {
+      const value = first & 0x7f | second << 7;
+      return value >>> 1 ^ -(value & 1);
+    }
+    let value = (first & 0x7f) + (second & 0x7f) * 0x80;
+    let byte = second;
+    for (let scale = 0x4000; byte >= 0x80 || byte === undefined; scale *= 0x80) {
       byte = bytes[this.at++];
       if (byte === undefined || scale > 2 ** 56) throw new BatchError("a number does not end");
       value += (byte & 0x7f) * scale;
@@ -124,25 +208,26 @@ class Reader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** A key or a value. */
-  part(): Uint8Array | null {
+  /** Passes a key or a value. Returns its length; −1: null. */
+  part(): number {
     const length = this.varint();
-    if (length < 0) return null;
-    const start = this.at;
+    if (length < 0) return -1;
     this.at += length;
     if (!(this.at <= this.bytes.length)) throw new BatchError("a value reaches past its batch");
-    const { buffer, byteOffset } = this.bytes;
-    return new Uint8Array(buffer, byteOffset + start, length);
+    return length;
   }
 
-  headers(): Message["headers"] {
+  /** The last value of each name, without those that are null. */
+  headers(): KafkaRecord["headers"] {
     const count = this.varint();
-    if (count === 0) return undefined;
     const headers: Record<string, Uint8Array | null> = {};
     for (let i = 0; i < count; i++) {
-      const name = new TextDecoder().decode(this.part() ?? undefined);
-      headers[name] = this.part(); // the last of several
+      const length = Math.max(0, this.part());
+      const name = new TextDecoder().decode(this.bytes.subarray(this.at - length, this.at));
+      const size = this.part();
+      headers[name] = partOf(this.bytes, this.at - Math.max(0, size), size);
     }
-    return headers;
+    for (const name in headers) if (headers[name] === null) delete headers[name];
+    return headers as KafkaRecord["headers"];
   }
 }

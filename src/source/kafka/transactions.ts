@@ -14,11 +14,6 @@ import type { Lsn } from "../position.ts";
 /** Numbers of whole transactions that are remembered, so that one that comes again is not waited for. */
 const DONE_MAX = 50_000;
 
-/** The source's own number of a transaction, which is its id's text. */
-export function txOf(id: string): number {
-  return Number.parseInt(id);
-}
-
 /** Rows of a transaction that came one after the other by one partition, in one attempt of the
  * connector's to send it. */
 interface Run {
@@ -38,6 +33,14 @@ interface Part {
   readonly partition: object;
   readonly table: string;
   readonly runs: Run[];
+  /** Rows that were news. */
+  news: number;
+}
+
+/** How many rows of a table. */
+export interface TableCount {
+  readonly table: string;
+  readonly rows: number;
 }
 
 /** A row of a transaction's, as it was sent. */
@@ -64,18 +67,16 @@ const RESTART_MS_MIN = 1000;
  */
 export class OpenTransaction {
   /** At its END: rows by table. */
-  counts: ReadonlyMap<string, number> | null = null;
+  counts: readonly TableCount[] | null = null;
   /** A row of it had been applied before it was opened: it was applied whole, and comes again. */
   wasApplied = false;
   /** Whether an earlier attempt's rows may still come. */
   mayLackOld = false;
   #begins = 0;
   #begunAtMs = 0;
-  /** Rows that were news, by table. */
-  readonly #news = new Map<string, number>();
   /** Rows that can't be read and were set aside, by table; undefined: there are none. */
   #unread: Map<string, number> | undefined;
-  /** A few, or one that came last: no map, since every transaction has some. */
+  /** A few, or one that came last: no maps, since every transaction has some. */
   readonly #parts: Part[] = [];
   #part: Part | undefined;
 
@@ -90,7 +91,7 @@ export class OpenTransaction {
     this.counts = null;
   }
 
-  end(counts: ReadonlyMap<string, number>): void {
+  end(counts: readonly TableCount[]): void {
     this.counts = counts;
     this.mayLackOld = this.#begins > 1;
   }
@@ -99,16 +100,17 @@ export class OpenTransaction {
    * flushed before it crashed, so all rows are in the topics. */
   cutOff(): void {
     if (this.counts !== null) return;
-    this.counts = new Map();
+    this.counts = [];
     this.mayLackOld = true;
   }
 
   /** Notes a row that came by a partition. `order`: its `data_collection_order`; `atMs`: when it was
    * sent; `isNews`: it had not come before. */
   count(partition: object, table: string, order: number, atMs: number, isNews: boolean): void {
-    if (isNews) this.#news.set(table, (this.#news.get(table) ?? 0) + 1);
-    const { runs } = this.#partOf(partition, table);
-    let run = runs.at(-1);
+    const part = this.#partOf(partition, table);
+    if (isNews) part.news++;
+    const { runs } = part;
+    let run = runs.length === 0 ? undefined : runs[runs.length - 1];
     const isNext = run !== undefined && order > run.order;
     if (!isNext || atMs - run!.untilMs >= RESTART_MS_MIN) {
       run = { sinceMs: atMs, untilMs: atMs, mayGoOn: isNext, order, rows: 0 };
@@ -122,8 +124,11 @@ export class OpenTransaction {
   #partOf(partition: object, table: string): Part {
     const last = this.#part;
     if (last !== undefined && last.partition === partition && last.table === table) return last;
-    let part = this.#parts.find((part) => part.partition === partition && part.table === table);
-    if (part === undefined) this.#parts.push(part = { partition, table, runs: [] });
+    for (const part of this.#parts) {
+      if (part.partition === partition && part.table === table) return this.#part = part;
+    }
+    const part: Part = { partition, table, runs: [], news: 0 };
+    this.#parts.push(part);
     return this.#part = part;
   }
 
@@ -136,20 +141,36 @@ export class OpenTransaction {
   /** Whether nothing more is to come of it. */
   isWhole(isOurs: (table: string) => boolean): boolean {
     if (this.wasApplied) return true;
-    return this.counts !== null && !this.mayLackOld && this.missing(isOurs).length === 0;
+    return this.counts !== null && !this.mayLackOld && !this.isLacking(isOurs);
+  }
+
+  /** Whether it has ended, and rows have not come of tables that `isOurs`. */
+  isLacking(isOurs: (table: string) => boolean): boolean {
+    if (this.counts === null || this.wasApplied) return false;
+    for (const each of this.counts) {
+      if (this.#lack(each) > 0 && isOurs(each.table)) return true;
+    }
+    return false;
   }
 
   /** What has not come, by table, of the tables that `isOurs`. */
-  missing(isOurs: (table: string) => boolean): { table: string; rows: number }[] {
+  missing(isOurs: (table: string) => boolean): TableCount[] {
     if (this.counts === null || this.wasApplied) return [];
-    const missing: { table: string; rows: number }[] = [];
-    for (const [table, rows] of this.counts) {
-      if (!isOurs(table)) continue;
-      const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news.get(table) ?? 0;
-      const lacks = rows - came - (this.#unread?.get(table) ?? 0);
-      if (lacks > 0) missing.push({ table, rows: lacks });
-    }
-    return missing;
+    return this.counts
+      .map((each) => ({ table: each.table, rows: this.#lack(each) }))
+      .filter(({ table, rows }) => rows > 0 && isOurs(table));
+  }
+
+  /** How many of a table's rows have not come. */
+  #lack({ table, rows }: TableCount): number {
+    const came = this.#begins > 1 ? this.#ofLastAttempt(table) : this.#news(table);
+    return rows - came - (this.#unread?.get(table) ?? 0);
+  }
+
+  #news(table: string): number {
+    let news = 0;
+    for (const part of this.#parts) if (part.table === table) news += part.news;
+    return news;
   }
 
   /** Notes rows that were sent again and wait behind later transactions', of which this one lacks
@@ -207,11 +228,18 @@ export class Transactions {
   }
 
   get(tx: number): OpenTransaction | undefined {
-    return this.#open.get(tx);
+    return this.#last?.tx === tx ? this.#last : this.#open.get(tx);
   }
+  /** The open one that had a mark last: mostly the only one; undefined: another may have. */
+  #last: OpenTransaction | undefined;
 
   get all(): Iterable<OpenTransaction> {
     return this.#open.values();
+  }
+
+  /** The rows by table of the only one that is open, if its END has come. */
+  get ended(): readonly TableCount[] | undefined {
+    return this.#open.size === 1 ? this.#last?.counts ?? undefined : undefined;
   }
 
   /** Whether the transaction was whole before. */
@@ -228,20 +256,18 @@ export class Transactions {
 
   /** Whether this mark is to be taken now: no transaction has ended that lacks rows. Or else it says
    * that the connector has gone back, since it is of one that was whole, or begins again. */
-  wants({ id, status }: TransactionMark, isOurs: (table: string) => boolean): boolean {
-    const tx = txOf(id);
+  wants({ tx, status }: TransactionMark, isOurs: (table: string) => boolean): boolean {
     if (this.isDone(tx) || (status === "BEGIN" && this.#open.has(tx))) return true;
     let isEnded = this.#open.size > 0;
     for (const each of this.#open.values()) {
-      if (each.mayLackOld || each.missing(isOurs).length > 0) return false;
+      if (each.mayLackOld || each.isLacking(isOurs)) return false;
       if (!each.isWhole(isOurs)) isEnded = false;
     }
     return !isEnded;
   }
 
   /** Takes a mark of the transaction topic, which was sent at `atMs`. */
-  mark({ id, status, counts, lsn }: TransactionMark, nextSeq: number, atMs: number): void {
-    const tx = txOf(id);
+  mark({ tx, status, counts, lsn }: TransactionMark, nextSeq: number, atMs: number): void {
     if (this.isDone(tx)) return;
     let transaction = this.#open.get(tx);
     if (transaction === undefined) {
@@ -249,8 +275,9 @@ export class Transactions {
       this.#open.set(tx, transaction);
       this.opened++;
     }
+    this.#last = transaction;
     if (status === "BEGIN") transaction.begin(atMs);
-    else transaction.end(counts ?? new Map());
+    else transaction.end(counts ?? []);
     // It comes later in the source's log than those that were opened before it, unless it was whole
     // before we started and comes again: one without rows of ours is known by nothing else.
     const isOld = lsn > 0 && lsn <= this.lsnAtStart;
@@ -280,6 +307,7 @@ export class Transactions {
     if (!this.areWhole(isOurs)) return false;
     for (const tx of this.#open.keys()) this.#remember(tx);
     this.#open.clear();
+    this.#last = undefined;
     return true;
   }
 
@@ -292,6 +320,7 @@ export class Transactions {
   /** Gives up on one: it counts as whole, with what has come of it. */
   giveUp(tx: number): void {
     this.#open.delete(tx);
+    this.#last = undefined;
     this.#remember(tx);
   }
 
