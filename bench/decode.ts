@@ -14,8 +14,9 @@ import type {
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
 import { Appender } from "../src/sink/warehouse/append.ts";
 import { createDelta } from "../src/sink/warehouse/merge.ts";
+import { getHeapStatistics } from "node:v8";
 import { makeEvents, TABLE } from "./decode_events.ts";
-import type { BenchOptions, Row } from "./report.ts";
+import { type BenchOptions, type Row, Stopwatch } from "./report.ts";
 
 const SLAB_BYTES = 32 * 1024 * 1024;
 /** Events in memory; they are gone through as often as it takes. */
@@ -70,6 +71,28 @@ async function database(): Promise<DuckDBConnection> {
   return connection;
 }
 
+/** Time, CPU time and what V8's heap was asked for, since it was made. */
+class Meter {
+  readonly #stopwatch = new Stopwatch();
+  readonly #allocated = allocatedBytes();
+
+  /** A line of the table for so many rows. */
+  row(what: string, rows: number, note: string): Row {
+    const { seconds, cpuSeconds } = this.#stopwatch.read();
+    const figures = {
+      "CPU ns a row": Math.round(cpuSeconds * 1e9 / rows),
+      "heap B a row": Math.round((allocatedBytes() - this.#allocated) / rows * 10) / 10,
+    };
+    return { what, rows, seconds, cpuSeconds, figures, note };
+  }
+}
+
+/** All bytes that V8 has allocated in its heap so far, those given back included. */
+function allocatedBytes(): number {
+  return (getHeapStatistics() as unknown as { total_allocated_bytes: number })
+    .total_allocated_bytes;
+}
+
 /** Rows a second of decode and append, or of decoding alone. */
 async function ours(
   what: string,
@@ -82,13 +105,13 @@ async function ours(
   const path = new Path(connection);
   await path.run(records.slice(0, 20_000)); // warm
   await path.flush();
-  const begun = performance.now();
+  const meter = new Meter();
   const from = path.seq;
   while (path.seq - from < rows) await path.run(records);
   await path.flush();
-  const seconds = (performance.now() - begun) / 1000;
+  const row = meter.row(what, path.seq - from, note);
   connection?.closeSync();
-  return { what, rows: path.seq - from, seconds, note };
+  return row;
 }
 
 // deno-lint-ignore no-explicit-any
@@ -100,7 +123,7 @@ async function peer(records: readonly KafkaRecord[], rows: number): Promise<Row>
   const decoder = new TextDecoder();
   const appender = await connection.createAppender("delta", "main", "temp");
   let seq = 0;
-  const begun = performance.now();
+  const meter = new Meter();
   while (seq < rows) {
     for (const { key, value } of records) {
       if (key === null || value === null) continue;
@@ -117,15 +140,11 @@ async function peer(records: readonly KafkaRecord[], rows: number): Promise<Row>
     }
   }
   appender.flushSync();
-  const seconds = (performance.now() - begun) / 1000;
+  const note = "the same events by TextDecoder, JSON.parse and DuckDB's row appender, typed alike";
+  const row = meter.row("JSON.parse", seq, note);
   appender.closeSync();
   connection.closeSync();
-  return {
-    what: "JSON.parse",
-    rows: seq,
-    seconds,
-    note: "the same events by TextDecoder, JSON.parse and DuckDB's row appender, typed alike",
-  };
+  return row;
 }
 
 /** What the appender has no call of its own for is given as text, which DuckDB casts: the faster way. */

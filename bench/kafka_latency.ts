@@ -62,7 +62,10 @@ export async function benchKafkaLatency(
 
 async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Promise<Row[]> {
   const visible = noteCommits(pipeline);
-  await pipeline.until(() => pipeline.pipeline.status().snapshotDone);
+  await pipeline.until(() => {
+    const { phase, snapshotDone } = pipeline.pipeline.status();
+    return phase === "streaming" && snapshotDone;
+  });
   const traffic = new Child({
     name: "generate",
     flags: ["run", "-A"],
@@ -75,6 +78,7 @@ async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Pro
       const begun = Date.now();
       await pipeline.until(() => Date.now() - begun >= ms);
     };
+    await pipeline.until(() => visible.length > 0); // the connector has begun to stream
     await pause(WARM_UP_MS / 2); // the topics of all tables are there
     await Promise.race([reader.start(stack.brokers), pipeline.until(() => false)]);
     await pause(WARM_UP_MS / 2);
@@ -92,16 +96,21 @@ async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Pro
     const taken = watch.read();
     const [changes, commits] = [pipeline.changes - before, visible.length - commitsBefore];
     const ended = Date.now();
+    await pause(1000); // of more traffic, which tells that all of the time measured has come
     await traffic.stop();
     const ends: End[] = [];
-    await pipeline.until(() => Date.now() - ended >= 1000);
-    ends.push(...await reader.take());
+    const hasCome = () => ends.some(({ committedMs }) => committedMs >= begun + MEASURED_MS);
+    while (!hasCome() && Date.now() - ended < LATER_MS) {
+      await pause(500);
+      ends.push(...await reader.take());
+    }
+    const cutOff = hasCome() ? "" : "; the connector's last had not come when it was given up";
     const last = Math.max(...ends.map(({ offset }) => offset));
     await pipeline.until(() => (visible.at(-1)?.next ?? 0) > last || Date.now() - ended > LATER_MS);
     const measured = ends.filter(({ committedMs }) =>
       committedMs >= begun && committedMs < begun + MEASURED_MS
     );
-    return rowsOf(measured, visible, { changes, commits, taken, rssMb: rss.maxMb, rate });
+    return rowsOf(measured, visible, { changes, commits, taken, rssMb: rss.maxMb, rate, cutOff });
   } finally {
     if (traffic.running) await traffic.stop();
   }
@@ -126,6 +135,7 @@ function rowsOf(ends: readonly End[], visible: readonly Visible[], of: {
   taken: { seconds: number; cpuSeconds: number };
   rssMb: number;
   rate: number;
+  cutOff: string;
 }): Row[] {
   const [connector, inAll, ours, produced]: number[][] = [[], [], [], []];
   let at = 0;
@@ -161,7 +171,9 @@ function rowsOf(ends: readonly End[], visible: readonly Visible[], of: {
     "commit → visible",
     inAll,
     `Sluice in all, asked for ${of.rate} changes/s; ${of.commits} commits; ${missing} transactions ` +
-      `were not visible ${LATER_MS / 1000} s later. CPU and RSS are of Sluice, the bare consumer ` +
+      `were not visible ${
+        LATER_MS / 1000
+      } s later${of.cutOff}. CPU and RSS are of Sluice, the bare consumer ` +
       "and the bench together",
   );
   return [

@@ -117,10 +117,16 @@ export class Pipeline {
       deadLetters: this.#letters,
       lsn: formatLsn(durable ?? 0),
       confirmedLsn: stream === undefined ? null : formatLsn(stream.confirmedLsn),
-      oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#filling?.oldestCommitMs ?? null,
+      oldestUnappliedMs: this.#applier.oldestUnappliedMs ?? this.#oldestReadMs,
       behindSinceMs: null,
       leftOut: [...this.options.source.leftOut],
     };
+  }
+
+  /** Of what is read and not handed over. A transaction without a row of ours is nothing to apply. */
+  get #oldestReadMs(): number | null {
+    const batch = this.#filling;
+    return batch === undefined || batch.isEmpty ? null : batch.oldestCommitMs;
   }
 
   /** Durable position as a number; 0 before there is one. */

@@ -274,3 +274,14 @@ test(
     assert.deepEqual(await ids(replica, "t"), [1, 2]);
   },
 );
+
+test("a transaction that changes nothing of ours is no lag", async (database, options) => {
+  await database.query("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE loose (id int)");
+  await database.query(`CREATE PUBLICATION ${database.name} FOR ALL TABLES`);
+  await using replica = await Replica.start(database, { ...options, tables: ["public.t"] });
+  await replica.caughtUp();
+  const before = replica.pipeline.decoded;
+  await database.query("INSERT INTO loose VALUES (1)");
+  await until("it is read", () => replica.pipeline.decoded > before);
+  assert.equal(replica.pipeline.status().oldestUnappliedMs, null);
+});

@@ -416,6 +416,8 @@ export class Batch {
     this.rows = 0;
     this.#letters.length = 0;
     this.#letterBytes = 0;
+    // An enlarged slab is freed now, and not when garbage is collected.
+    if (this.bytes.buffer !== this.slab) (this.bytes.buffer as ArrayBuffer).transfer(0);
     this.#look(this.slab);
   }
 }

@@ -1,5 +1,5 @@
 /** Generated ways through a record that skeleton.ts and fields.ts go through by tables. */
-import { compiling } from "./compiling.ts";
+import { compiled } from "./compiling.ts";
 import { anyString, digits, literal, plainString } from "./emit.ts";
 import type { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
@@ -19,11 +19,13 @@ export interface Usual {
 const NULL_WORD = 0x6c6c_756e;
 const TRUE_WORD = 0x6575_7274;
 const FALS_WORD = 0x736c_6166;
-/** Strings of one length up to this are looked at without a loop. */
+/** Strings of one length are looked at without a loop: UUIDs, timestamps. Shorter ones may be so by
+ * chance. */
+const UNROLLED_MIN = 20;
 const UNROLLED_MAX = 64;
 
-/** Makes a {@linkcode ReadRow}. */
-export function compileRow(shape: Shape, usual: readonly Usual[]): ReadRow {
+/** Makes a {@linkcode ReadRow}; undefined: it would be too long. */
+export function compileRow(shape: Shape, usual: readonly Usual[]): ReadRow | undefined {
   const pieces = shape.pieces();
   let body = `const{bytes,view,base}=reader;let p=base+reader.at;const E=base+reader.end,begun=p;
 let slots=into.slots;if(slots.length<${
@@ -35,8 +37,7 @@ let slots=into.slots;if(slots.length<${
   });
   body += `if(p>=E||view.getUint8(p)!==125)return false;
 into.start=begun-base;into.stop=reader.at=p+1-base;into.shape=shape;into.isPresent=true;return true;`;
-  compiling.made++;
-  return new Function("reader", "into", "shape", body) as ReadRow;
+  return compiled<ReadRow>(["reader", "into", "shape"], body);
 }
 
 function value(index: number, { kind, length }: Usual): string {
@@ -44,10 +45,9 @@ function value(index: number, { kind, length }: Usual): string {
   const note = (start: string, stop: string, what: number) =>
     `slots[${slot}]=${start}-base;slots[${slot + 1}]=${stop}-base;slots[${slot + 2}]=${what};`;
   const done = `break v;`;
-  const fixed = length >= 4 && length <= UNROLLED_MAX
+  const string = length >= UNROLLED_MIN && length <= UNROLLED_MAX
     ? plainString(length, `${note("p+1", `p+${length + 1}`, STRING)}p=p+${length + 2}|0;${done}`)
-    : "";
-  const string = fixed + anyString(`${note("p+1", "q", STRING)}p=q+1|0;${done}`);
+    : anyString(`${note("p+1", "q", STRING)}p=q+1|0;${done}`);
   const number = `{let q=p;while(q<E&&view.getUint8(q)-48>>>0<10)q++;` +
     `if(q>p&&q<E&&(view.getUint8(p)!==48||q===p+1)){const c=view.getUint8(q);` +
     `if(c===44||c===125){${note("p", "q", INTEGER)}p=q;${done}}}}\n`;
@@ -88,12 +88,12 @@ export type ReadAll = (
   at: TransactionAt,
 ) => boolean;
 
-/** Makes a {@linkcode ReadAll} of what lies before, between and behind slots; `lengths` of those. */
+/** Makes a {@linkcode ReadAll} (undefined: it would be too long) of what lies before, between and behind slots; `lengths` of those. */
 export function compileSkeleton(
   pieces: readonly Uint8Array[],
   slots: Uint8Array,
   lengths: readonly number[],
-): ReadAll {
+): ReadAll | undefined {
   let body = `const{view,base}=reader;let p=base+reader.at,x=0;const E=base+reader.end;\n`;
   if (!slots.includes(Slot.key)) {
     const missing = (slot: number, code: string) => slots.includes(slot) ? "" : code;
@@ -105,8 +105,7 @@ export function compileSkeleton(
     body += literal(pieces[i]) + slotCode(slot, lengths[i]);
   });
   body += literal(pieces[slots.length]) + `reader.at=p-base;return p===E;`;
-  compiling.made++;
-  return new Function("reader", "head", "shape", "row", "at", body) as ReadAll;
+  return compiled<ReadAll>(["reader", "head", "shape", "row", "at"], body);
 }
 
 function slotCode(slot: number, length: number): string {

@@ -2,7 +2,7 @@
 import type { Batch, Chunk } from "../../batch/batch.ts";
 import { META_COUNT, type TableLayout } from "../../batch/column.ts";
 import type { ColumnReader } from "./column_reader.ts";
-import { compiling } from "./compiling.ts";
+import { compiled } from "./compiling.ts";
 import type { DebeziumHead } from "./head.ts";
 import { putUsualTimestamp } from "./usual_instants.ts";
 import { FALSE, INTEGER, NULL, STRING, TRUE } from "./json.ts";
@@ -30,8 +30,8 @@ export interface Way {
   readonly longest: number;
 }
 
-/** Makes a {@linkcode Write}. */
-export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write {
+/** Makes a {@linkcode Write}; undefined: it would be too long. */
+export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write | undefined {
   let body = `const{PAIRS,putUsualTimestamp,putDecimal,putWhole,putValue,readers}=h;
 return function(head,value,key,batch,chunk){
 const row=chunk.rows,data=chunk.data,rowSlots=head.after.slots,keySlots=head.key.slots;
@@ -48,8 +48,7 @@ const rowView=head.valueView,rowBase=value.byteOffset,keyView=head.keyView,keyBa
     putValue,
     readers: ways.map(({ reader }) => reader),
   };
-  compiling.made++;
-  return new Function("h", body)(helpers) as Write;
+  return compiled<(h: typeof helpers) => Write>(["h"], body)?.(helpers);
 }
 
 function columnCode(layout: TableLayout, way: Way, i: number): string {

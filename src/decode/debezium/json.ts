@@ -370,12 +370,26 @@ const SHORT = 24;
 
 function shortAscii(bytes: Uint8Array, start: number, stop: number): string | undefined {
   if (stop - start > SHORT) return undefined;
+  const number = wholeNumber(bytes, start, stop);
+  if (number >= 0) return String(number); // one string, and not one for each character
   let text = "";
   for (let at = start; at < stop; at++) {
     if (bytes[at] > 0x7f) return undefined;
     text += String.fromCharCode(bytes[at]);
   }
   return text;
+}
+
+/** The number that is written just so; −1 for any other text. */
+function wholeNumber(bytes: Uint8Array, start: number, stop: number): number {
+  if (stop - start > SAFE_DIGITS || stop - start > 1 && bytes[start] === 0x30) return -1;
+  let value = stop > start ? 0 : -1;
+  for (let at = start; at < stop; at++) {
+    const digit = bytes[at] - 0x30;
+    if (digit >>> 0 > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 function quote(byte: number): string {

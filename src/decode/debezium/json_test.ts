@@ -146,3 +146,11 @@ Deno.test("json: depth has a limit, and no limit overflows the stack", () => {
   assert.deepEqual(read(encoder.encode("[".repeat(1_000_000))), { ok: false });
   assert.deepEqual(read(encoder.encode('{"a":'.repeat(1_000_000))), { ok: false });
 });
+
+Deno.test("json: a text of digits stays the text that it is", () => {
+  const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 20 });
+  fc.assert(
+    fc.property(digits, (text) => agree(encoder.encode(`"${text}"`))),
+    { numRuns: 5000 },
+  );
+});

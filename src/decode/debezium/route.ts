@@ -67,7 +67,7 @@ export class Route {
     chunk: Chunk,
   ): boolean {
     if (this.#compiled !== undefined) return this.#compiled(head, value, key, batch, chunk);
-    if (++this.#uses >= compiling.afterRecords) {
+    if (++this.#uses === compiling.afterRecords) {
       this.#compiled = compileWrite(this.layout, this.#ways);
     }
     const isUpdate = head.op === "u";

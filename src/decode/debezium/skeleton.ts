@@ -103,7 +103,9 @@ export class Skeleton {
       kind: kind === NULL ? sample[i].kind : kind,
       length: length === sample[i].length ? length : -1,
     }));
+    this.#uses = -Infinity; // it is tried once
     this.#compiledRow = compileRow(shape, usual);
+    if (this.#compiledRow === undefined) return;
     this.#compiled = compileSkeleton(this.#pieces, this.#slots, this.#lengths);
   }
 

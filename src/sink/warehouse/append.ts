@@ -6,6 +6,7 @@ import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType } from "@duckdb
 import duckdb from "@duckdb/node-bindings";
 import { type Batch, type Chunk, CHUNK_ROWS_MAX, type Segment } from "../../batch/batch.ts";
 import { META } from "../../batch/column.ts";
+import { copyList } from "./list.ts";
 
 /** Stands for the op as a letter, where otherwise a column of the batch is named. */
 export const OP_TEXT = -1;
@@ -17,6 +18,8 @@ export interface Target {
   readonly name: string;
   /** Where each of its columns comes from: an index into a layout's columns, or OP_TEXT. */
   readonly sources: readonly number[];
+  /** Those of them that hold a list's text, where the table has the list (list.ts). */
+  readonly lists?: readonly number[];
   /** The types of its columns, from when it was first appended to. */
   types?: DuckDBType[];
 }
@@ -29,7 +32,7 @@ export class Appender {
 
   /** Appends all rows of `segment`, in order. */
   async append(target: Target, batch: Batch, segment: Segment): Promise<void> {
-    const { catalog, schema, name, sources } = target;
+    const { catalog, schema, name, sources, lists } = target;
     const appender = await this.connection.createAppender(name, schema, catalog);
     target.types ??= sources.map((_, i) => appender.columnType(i));
     const rows = DuckDBDataChunk.create(target.types);
@@ -39,8 +42,10 @@ export class Appender {
       rows.rowCount = chunk.rows;
       sources.forEach((source, i) => {
         const vector = duckdb.data_chunk_get_vector(rows.chunk, i);
-        if (source === OP_TEXT) this.#copyOps(vector, batch, chunk);
-        else copyColumn(vector, batch, chunk, source, segment.layout.columns[source].width);
+        if (source === OP_TEXT) return this.#copyOps(vector, batch, chunk);
+        copyValidity(vector, batch, chunk, source);
+        if (lists?.includes(source)) copyList(vector, batch, chunk, source);
+        else copyValues(vector, batch, chunk, source, segment.layout.columns[source].width);
       });
       appender.appendDataChunk(rows);
     }
@@ -59,16 +64,24 @@ export class Appender {
   }
 }
 
-function copyColumn(
+function copyValidity(
   vector: duckdb.Vector,
   batch: Batch,
-  { rows, data, validity }: Chunk,
+  { rows, validity }: Chunk,
+  column: number,
+): void {
+  const slab = batch.bytes.buffer as ArrayBuffer;
+  duckdb.vector_ensure_validity_writable(vector); // before the mask is copied
+  duckdb.copy_data_to_vector_validity(vector, 0, slab, validity[column], ((rows + 63) >> 6) << 3);
+}
+
+function copyValues(
+  vector: duckdb.Vector,
+  batch: Batch,
+  { rows, data }: Chunk,
   column: number,
   width: number,
 ): void {
   const slab = batch.bytes.buffer as ArrayBuffer;
-  const bitBytes = ((rows + 63) >> 6) << 3;
-  duckdb.vector_ensure_validity_writable(vector); // before the mask is copied
-  duckdb.copy_data_to_vector_validity(vector, 0, slab, validity[column], bitBytes);
   duckdb.copy_data_to_vector(vector, 0, slab, data[column], rows * width);
 }

@@ -7,6 +7,7 @@ import type { Batch, Segment } from "../../batch/batch.ts";
 import { META, META_COUNT, type TableLayout } from "../../batch/column.ts";
 import { literal } from "../../catalog/catalog.ts";
 import { Appender, OP_TEXT, type Target } from "./append.ts";
+import { isTextList } from "./list.ts";
 import { createDelta, logDelta } from "./merge.ts";
 import { logSchema } from "./tables.ts";
 
@@ -65,9 +66,12 @@ export class ChangeLog {
     )).getRowsJson() as string[][];
     const found = rows.map(([column]) => sources.get(column));
     const isKnown = found.length === sources.size && !found.includes(undefined);
-    // What a batch holds of an array is its JSON text, which only SQL makes an array of.
-    const hasArrays = columns.some(({ type }) => type.kind === "array");
-    const target = isKnown && !hasArrays ? { schema, name, sources: found as number[] } : null;
+    // What a batch holds of an array is its JSON text, of which most types need SQL to make a list.
+    const needsSql = columns.some(({ type }) => type.kind === "array" && !isTextList(type));
+    const lists = columns.flatMap(({ type }, i) => isTextList(type) ? [META_COUNT + i] : []);
+    const target = isKnown && !needsSql
+      ? { schema, name, sources: found as number[], lists }
+      : null;
     this.#targets.set(layout, target);
     return target;
   }

@@ -16,6 +16,7 @@ import { insertLetters } from "./letters.ts";
 import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
+import { fatal, Statements, warehouseFault } from "./statements.ts";
 import { createTables, dropTables } from "./tables.ts";
 import { Questions, Vacuum } from "./vacuum.ts";
 
@@ -29,6 +30,9 @@ const CHECKPOINT_MS_MIN = 5000;
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
 /** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
+
+/** How large it is is looked at so often at most: the next commit waits for the answer. */
+const LOOK_MS_MIN = 100;
 
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
@@ -53,6 +57,7 @@ export class Warehouse implements Sink {
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
   readonly #walFile: string;
+  readonly #sql: Statements;
   readonly #log: ChangeLog;
   readonly #folder: Folder;
   /** The greatest `_seq` that is committed. */
@@ -60,6 +65,7 @@ export class Warehouse implements Sink {
   /** A transaction was aborted, maybe in its commit: what the file holds must be read again. */
   #isUnsure = false;
   #checkpointAtMs = 0;
+  #lookedAtMs = 0;
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
@@ -68,6 +74,8 @@ export class Warehouse implements Sink {
   #retention: Retention | undefined;
   /** What is written belongs to a snapshot, so that no row of it was there before. */
   #isSnapshot = false;
+  /** The one row of the position is there. */
+  #hasPosition = false;
   /** A snapshot was announced and not committed. */
   #announced = false;
 
@@ -78,16 +86,17 @@ export class Warehouse implements Sink {
     private readonly watcher: DuckDBConnection,
     private readonly options: WarehouseOptions,
   ) {
+    this.#sql = new Statements(connection);
     this.#walFile = join(options.dataDir, `${FILE_NAME}.wal`);
     if (options.retentionMs != null) {
       this.#retention = new Retention(
         options.retentionMs,
-        (sql) => this.#rows(sql),
-        (sql) => this.#run(sql),
+        (sql) => this.#sql.rows(sql),
+        (sql) => this.#sql.run(sql),
       );
     }
-    this.#log = new ChangeLog(connection, (sql) => this.#run(sql));
-    this.#folder = new Folder(connection, (sql) => this.#run(sql));
+    this.#log = new ChangeLog(connection, (sql) => this.#sql.run(sql));
+    this.#folder = new Folder(connection, (sql) => this.#sql.run(sql));
   }
 
   /** Opens the file in `dataDir`. */
@@ -100,7 +109,7 @@ export class Warehouse implements Sink {
       options,
     );
     try {
-      const [[bytes]] = await warehouse.#rows("SELECT block_size FROM pragma_database_size()");
+      const [[bytes]] = await warehouse.#sql.rows("SELECT block_size FROM pragma_database_size()");
       warehouse.#blockBytes = Number(bytes);
       const { tables } = await warehouse.state();
       warehouse.#published = warehouse.#layouts = tables.map((table) => new TableLayout(table));
@@ -114,12 +123,15 @@ export class Warehouse implements Sink {
 
   async state(): Promise<SinkState> {
     assert(!this.#inTransaction, "the state is read between transactions");
-    const [position] = await this.#rows("SELECT position, seq FROM _sluice.position");
-    const tables = await this.#rows("SELECT definition FROM _sluice.tables ORDER BY schema, name");
-    const [snapshot] = await this.#rows("SELECT origin FROM _sluice.snapshot");
-    const [[letters]] = await this.#rows("SELECT count(*) FROM _sluice.dead_letters");
+    const [position] = await this.#sql.rows("SELECT position, seq FROM _sluice.position");
+    const tables = await this.#sql.rows(
+      "SELECT definition FROM _sluice.tables ORDER BY schema, name",
+    );
+    const [snapshot] = await this.#sql.rows("SELECT origin FROM _sluice.snapshot");
+    const [[letters]] = await this.#sql.rows("SELECT count(*) FROM _sluice.dead_letters");
     const isWhole = position !== undefined && snapshot === undefined;
     this.#announced = snapshot !== undefined;
+    this.#hasPosition = position !== undefined;
     this.#seq = position === undefined ? 0 : Number(position[1]);
     const last: Position | null = position === undefined ? null : JSON.parse(position[0] as string);
     this.#folder.mayRepeat = last?.kind === "kafka";
@@ -140,27 +152,27 @@ export class Warehouse implements Sink {
 
   async announceSnapshot(origin: SnapshotOrigin): Promise<void> {
     await this.#begin();
-    await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#sql.run("DELETE FROM _sluice.snapshot");
     const text = literal(JSON.stringify(origin));
-    await this.#run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
+    await this.#sql.run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
     await this.#commit();
     this.#announced = true;
   }
 
   async withdrawSnapshot(): Promise<void> {
-    await this.#run("DELETE FROM _sluice.snapshot");
+    await this.#sql.run("DELETE FROM _sluice.snapshot");
     this.#announced = false;
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
     const before = (await this.state()).tables;
     await this.#begin();
-    for (const table of before) for (const sql of dropTables(table)) await this.#run(sql);
-    await this.#run("DELETE FROM _sluice.tables");
-    await this.#run("DELETE FROM _sluice.folds");
-    await this.#run("DELETE FROM _sluice.retention");
+    for (const table of before) for (const sql of dropTables(table)) await this.#sql.run(sql);
+    await this.#sql.run("DELETE FROM _sluice.tables");
+    await this.#sql.run("DELETE FROM _sluice.folds");
+    await this.#sql.run("DELETE FROM _sluice.retention");
     this.#retention?.restart();
-    await this.#run("DELETE FROM _sluice.dead_letters");
+    await this.#sql.run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
     this.#layouts = [];
@@ -181,15 +193,15 @@ export class Warehouse implements Sink {
     if (!this.#inTransaction) await this.#begin();
     const delta = "recalled";
     await this.#log.stage(delta, batch, segment);
-    const rows = await this.#rows(originalsSql(segment.layout.table, delta));
-    await this.#run(`DROP TABLE ${delta}`);
+    const rows = await this.#sql.rows(originalsSql(segment.layout.table, delta));
+    await this.#sql.run(`DROP TABLE ${delta}`);
     return rows.map(([, original]) => Number(original));
   }
 
   async appliedOf(txs: readonly number[], before: number): Promise<Set<number>> {
     const tables = this.#layouts.map((layout) => layout.table);
     if (tables.length === 0 || txs.length === 0) return new Set();
-    const rows = await this.#rows(appliedSql(tables, txs, before));
+    const rows = await this.#sql.rows(appliedSql(tables, txs, before));
     return new Set(rows.map(([tx]) => Number(tx)));
   }
 
@@ -204,12 +216,12 @@ export class Warehouse implements Sink {
         this.#written.add(segment.layout);
         this.#writtenColumns += segment.layout.columns.length;
       } catch (error) {
-        throw error instanceof Fault ? error : this.#fault(error);
+        throw error instanceof Fault ? error : warehouseFault(error);
       }
     }
     if (batch.letters.length > 0) {
       await insertLetters(this.connection, batch.letters).catch((error) => {
-        throw this.#fault(error);
+        throw warehouseFault(error);
       });
     }
   }
@@ -219,16 +231,15 @@ export class Warehouse implements Sink {
     const time = sourceTimeMs === null
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
-    if (this.#announced) await this.#run("DELETE FROM _sluice.snapshot");
-    await this.#store([
-      `position = ${literal(JSON.stringify(position))}`,
-      `lsn = ${literal(formatLsn(position.lsn))}`,
-      `seq = ${seq}`,
-      `source_time = ${time}`,
-      "stored_at = now()",
-    ]);
+    if (this.#announced) await this.#sql.run("DELETE FROM _sluice.snapshot");
     await this.#folder.beforeCommit();
-    await this.#commit();
+    if (!this.#hasPosition) await this.#sql.run("INSERT INTO _sluice.position (id) VALUES (1)");
+    await this.#commit(
+      `UPDATE _sluice.position SET position = ${literal(JSON.stringify(position))}, ` +
+        `lsn = ${literal(formatLsn(position.lsn))}, seq = ${seq}, source_time = ${time}, ` +
+        "stored_at = now()",
+    );
+    this.#hasPosition = true;
     this.#folder.commit();
     this.#folder.mayRepeat = position.kind === "kafka";
     this.#seq = seq;
@@ -252,10 +263,13 @@ export class Warehouse implements Sink {
     assert(!this.#inTransaction, "housekeeping happens between transactions");
     await this.#foldDue(idle);
     await this.#retention?.maintain(Date.now(), () => this.#folder.folded());
-    const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
-    const isSoon = Date.now() - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
     const isFull = 2 * this.#writtenColumns * this.#blockBytes > this.options.memoryBytes / 2;
+    const nowMs = Date.now();
+    if (!idle && !isFull && nowMs - this.#lookedAtMs < LOOK_MS_MIN) return;
+    this.#lookedAtMs = nowMs;
+    const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
+    const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
     await this.#vacuum.beforeCheckpoint(performance.now());
@@ -305,82 +319,23 @@ export class Warehouse implements Sink {
   }
 
   async #addTable(table: Table): Promise<TableLayout> {
-    for (const sql of createTables(table)) await this.#run(sql);
+    for (const sql of createTables(table)) await this.#sql.run(sql);
     const [schema, name, definition] = [table.schema, table.name, JSON.stringify(table)]
       .map(literal);
-    await this.#run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
+    await this.#sql.run(`INSERT INTO _sluice.tables VALUES (${schema}, ${name}, ${definition})`);
     const layout = new TableLayout(table);
     this.#layouts = [...this.#layouts, layout];
     return layout;
   }
 
-  /** Sets the one row of the position. */
-  async #store(values: string[]): Promise<void> {
-    const update = `UPDATE _sluice.position SET ${values.join(", ")}`;
-    if (await this.#run(update) > 0) return;
-    await this.#run("INSERT INTO _sluice.position (id) VALUES (1)");
-    await this.#run(update);
-  }
-
   async #begin(): Promise<void> {
-    await this.#run("BEGIN TRANSACTION");
+    await this.#sql.runPlain("BEGIN TRANSACTION");
     this.#inTransaction = true;
   }
 
-  async #commit(): Promise<void> {
-    await this.#run("COMMIT");
+  /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. */
+  async #commit(last?: string): Promise<void> {
+    await this.#sql.runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
     this.#inTransaction = false;
   }
-
-  /** Runs a statement; returns how many rows it has changed. */
-  async #run(sql: string): Promise<number> {
-    try {
-      return (await this.connection.run(sql)).rowsChanged;
-    } catch (error) {
-      throw this.#fault(error, sql);
-    }
-  }
-
-  async #rows(sql: string): Promise<unknown[][]> {
-    try {
-      return (await this.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-    } catch (error) {
-      throw this.#fault(error, sql);
-    }
-  }
-
-  #fault(error: unknown, sql?: string): Fault {
-    const text = error instanceof Error ? error.message : String(error);
-    if (/FATAL Error|has been invalidated/.test(text)) return fatal(text);
-    if (isDiskFull(text)) return diskFull(text);
-    if (/Out of Memory|failed to pin block|failed to allocate/i.test(text)) {
-      return new Fault("warehouse", {
-        what: "the warehouse needs more memory than its share of the budget",
-        received: text.split("\n")[0].slice(0, 300),
-        todo: "Nothing of this transaction was kept. Raise SLUICE_MEMORY_TOTAL_MB.",
-      }, { cause: error });
-    }
-    if (/Could not read enough bytes|Corrupt|checksum|INTERNAL Error/i.test(text)) {
-      return new Fault("warehouse", {
-        what: "the warehouse file is damaged",
-        received: text.split("\n")[0].slice(0, 300),
-        todo: "Move the data folder away and take a new snapshot (--resnapshot).",
-      }, { cause: error });
-    }
-    return new Fault("warehouse", {
-      what: `DuckDB refused ${sql === undefined ? "a batch of rows" : `"${sql.slice(0, 200)}"`}`,
-      received: text.slice(0, 1000),
-      todo: "Nothing of this transaction was kept. Please report it with the log.",
-    }, { cause: error });
-  }
-}
-
-/** DuckDB has given up on the open file, which only opening it anew mends: crash-only. */
-function fatal(text: string): Fault {
-  return new Fault("warehouse", {
-    what: "DuckDB could not write the warehouse file, and has closed it",
-    received: text.split("\n")[0].slice(0, 400),
-    todo: "Make room on the disk or in SLUICE_MEMORY_TOTAL_MB, as it says, and start Sluice " +
-      "again; nothing is lost.",
-  });
 }

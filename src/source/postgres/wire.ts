@@ -44,7 +44,7 @@ export class Wire {
   #buffer: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
-  /** Ours, for what chunks of the socket leave over; as large as the largest message so far. */
+  /** Ours, for what chunks of the socket leave over. A large one is freed after its message. */
   #own: Uint8Array = new Uint8Array(0);
   #failure: Fault | undefined;
   #wake: (() => void) | undefined;
@@ -154,6 +154,7 @@ export class Wire {
     if (rest === 0) {
       this.#buffer = chunk;
       this.#end = chunk.length;
+      if (this.#own.length > QUEUE_BYTES_MAX) this.#own = this.#freeOwn();
     } else {
       this.#append(chunk, rest);
     }
@@ -172,12 +173,24 @@ export class Wire {
     }
     const restBytes = this.#buffer.subarray(this.#at, this.#end);
     // What was lent is free again by now, so our own buffer is used over and over.
-    if (this.#own.length < needed) this.#own = new Uint8Array(needed);
+    if (this.#own.length < needed) {
+      const larger = new Uint8Array(needed);
+      larger.set(restBytes);
+      this.#freeOwn();
+      this.#buffer = this.#own = larger;
+      this.#at = 0;
+    }
     const isInPlace = this.#buffer === this.#own && this.#at === 0;
     if (!isInPlace) this.#own.set(restBytes);
     this.#own.set(chunk, rest);
     this.#buffer = this.#own;
     this.#end = rest + chunk.length;
+  }
+
+  /** Frees our own buffer now, and not when garbage is collected; returns an empty one. */
+  #freeOwn(): Uint8Array {
+    (this.#own.buffer as ArrayBuffer).transfer(0);
+    return new Uint8Array(0);
   }
 
   #arrived(chunk: Uint8Array): void {
