@@ -15,6 +15,7 @@ import { logger } from "./log.ts";
 import type { Applied, IngestStatus } from "./messages.ts";
 import type { Sink, SinkState } from "./sink/sink.ts";
 import { formatLsn, type Position } from "./source/position.ts";
+import { Wait } from "./wait.ts";
 import type { ChangeStream, Filling, Snapshot, SnapshotSource, Source } from "./source/source.ts";
 
 const log = logger("pipeline");
@@ -60,8 +61,7 @@ export class Pipeline {
   #letters = 0;
   #retryMs = RETRY_MS_MIN;
   #lastCommitAt = 0;
-  /** Ends the wait that is under way, if one is. */
-  #wake: (() => void) | undefined;
+  readonly #wait = new Wait();
   #stopping = false;
 
   constructor(private readonly options: PipelineOptions) {
@@ -97,7 +97,7 @@ export class Pipeline {
   /** Asks the run to end after what was read is applied. */
   stop(): void {
     this.#stopping = true;
-    this.#wake?.();
+    this.#wait.end();
     // What waits for the source before a stream is up must not be waited for.
     if (this.#phase !== "streaming") void this.options.source.close();
   }
@@ -158,7 +158,7 @@ export class Pipeline {
         if (!stream.inTransaction) await this.#ranDry(stream);
         if (this.#stopping) break; // amid a transaction whose rest may take long to come
         reading ??= handled(stream.read());
-        if (await this.#wait(reading)) reading = undefined;
+        if (await this.#await(reading)) reading = undefined;
         continue;
       }
       const batch = this.#filling ?? await this.#batch();
@@ -241,28 +241,16 @@ export class Pipeline {
     this.options.pool.give(batch);
   }
 
-  /**
-   * Waits for input, the sink, a moment of idleness or a stop, whichever comes first. No
-   * `Promise.race`: on a promise that lives long, each race would leave a reaction that keeps its
-   * result. Resolves with whether the input has come.
-   */
-  async #wait(reading: Promise<void>): Promise<boolean> {
-    const woken = Promise.withResolvers<void>();
-    const timer = setTimeout(woken.resolve, 1000);
-    this.#wake = woken.resolve;
+  /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. Resolves with
+   * whether the input has come. */
+  async #await(reading: Promise<void>): Promise<boolean> {
     let hasCome = false;
-    reading.then(() => {
+    const come = reading.then(() => {
       hasCome = true;
-      woken.resolve();
-    }, woken.reject);
-    if (this.#applier.work !== undefined) this.#applier.settle().then(woken.resolve, woken.reject);
-    try {
-      await woken.promise;
-      return hasCome;
-    } finally {
-      clearTimeout(timer);
-      this.#wake = undefined;
-    }
+    });
+    const isApplying = this.#applier.work !== undefined;
+    await this.#wait.until(1000, come, ...isApplying ? [this.#applier.settle()] : []);
+    return hasCome;
   }
 
   /** Empties the warehouse for a stream that begins with the copy of all tables. */
@@ -371,13 +359,9 @@ export class Pipeline {
   async #pause(): Promise<void> {
     await this.#putDown(); // before the wait: it must not hold the source's connections
     const jitter = 0.75 + Math.random() / 2;
-    const woken = Promise.withResolvers<void>();
-    const timer = setTimeout(woken.resolve, this.#retryMs * jitter);
+    const pauseMs = this.#retryMs * jitter;
     this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
-    this.#wake = woken.resolve;
-    if (!this.#stopping) await woken.promise;
-    this.#wake = undefined;
-    clearTimeout(timer);
+    if (!this.#stopping) await this.#wait.until(pauseMs);
   }
 
   /** Lets go of the source's connections and of every batch; discards what is not committed. */

@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
 import { type Chunk, count, OP, type Op, type RowHead, Segment } from "./segment.ts";
+import { align, Slab } from "./slab.ts";
 
 export { type Chunk, OP, type Op, type RowHead, Segment };
 
@@ -29,13 +30,7 @@ const NEXT: Record<BatchState, BatchState> = {
 };
 
 /** See the top of this file. */
-export class Batch {
-  /** The slab, seen as bytes and as wider numbers. */
-  bytes!: Uint8Array;
-  ints!: Int32Array;
-  floats!: Float32Array;
-  doubles!: Float64Array;
-  #view!: DataView;
+export class Batch extends Slab {
   readonly segments = new Map<TableLayout, Segment>();
   /** Rows of all tables. */
   rows = 0;
@@ -48,16 +43,12 @@ export class Batch {
   /** Source transactions that end in this batch, those beyond the list above included. */
   transactions = 0;
   #state: BatchState = "free";
-  #front = 0;
-  #back = 0;
   /** The segment that was used last. */
   #last: Segment | undefined;
-  /** The slab's address in memory, in two halves. */
-  #addressLow = 0;
-  #addressHigh = 0;
 
-  constructor(private readonly slab: ArrayBuffer) {
-    this.#look(slab);
+  /** `own`: the memory that it has for good. */
+  constructor(private readonly own: ArrayBuffer) {
+    super(own);
   }
 
   get state(): BatchState {
@@ -95,7 +86,7 @@ export class Batch {
 
   /** Bytes of the slab in use. */
   get usedBytes(): number {
-    return this.#front + (this.bytes.length - this.#back);
+    return this.front + (this.bytes.length - this.back);
   }
 
   /** Bytes of memory behind this batch now, an enlarged slab included. */
@@ -116,7 +107,7 @@ export class Batch {
     if (this.#state !== "filling") assert.fail(`a batch that is ${this.#state} can't be filled`);
     let segment = this.#segmentOf(layout);
     const last = segment === undefined ? undefined : segment.chunks[segment.chunks.length - 1];
-    const front = this.#front;
+    const front = this.front;
     if (last === undefined || last.rows + rows > last.capacity) {
       const capacity = last === undefined
         ? CHUNK_ROWS_MIN
@@ -130,7 +121,7 @@ export class Batch {
       segment.chunks.push(chunk);
       return true;
     }
-    return front + stringBytes <= this.#back;
+    return front + stringBytes <= this.back;
   }
 
   /**
@@ -142,7 +133,7 @@ export class Batch {
     const columns = this.#columnBytes(layout, CHUNK_ROWS_MIN);
     this.segments.clear();
     this.#last = undefined;
-    this.#look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
+    this.look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
   }
 
   /**
@@ -161,9 +152,9 @@ export class Batch {
     const row = chunk.rows;
     const { data } = chunk;
     this.bytes[data[META.op] + row] = op.charCodeAt(0);
-    this.#putNumber(data[META.seq], row, seq);
-    this.#putNumber(data[META.lsn], row, head.lsn);
-    this.#putNumber(data[META.tx], row, head.tx);
+    this.putNumber(data[META.seq], row, seq);
+    this.putNumber(data[META.lsn], row, head.lsn);
+    this.putNumber(data[META.tx], row, head.tx);
     const at = (data[META.at] >> 2) + row * 2;
     this.ints[at] = head.atLow;
     this.ints[at + 1] = head.atHigh;
@@ -207,53 +198,7 @@ export class Batch {
     const to = this.takeBytes(length);
     if (length >= 64) bytes.set(source.subarray(start, end), to);
     else for (let i = 0; i < length; i++) bytes[to + i] = source[start + i];
-    this.#putPointer(at, to);
-  }
-
-  /**
-   * Copies a string of valid UTF-8, `length` bytes at `start` of `view`, whose head is at byte offset
-   * `head`. Before it there must be three other bytes.
-   */
-  putStringOf(head: number, view: DataView, start: number, length: number): void {
-    const { ints } = this;
-    const at = head >> 2;
-    ints[at] = length;
-    if (length > INLINE_BYTES_MAX) {
-      const to = this.takeBytes(length);
-      if (length >= 256) {
-        this.bytes.set(new Uint8Array(view.buffer, start, length), to);
-      } else { // as doubles: no eight bytes of UTF-8 are a NaN, which might not be copied as it is
-        const mine = this.#view;
-        const last = length - 8;
-        for (let i = 0; i < last; i += 8) {
-          mine.setFloat64(to + i, view.getFloat64(start + i, true), true);
-        }
-        mine.setFloat64(to + last, view.getFloat64(start + last, true), true);
-      }
-      ints[at + 1] = view.getInt32(start, true);
-      const low = this.#addressLow + to;
-      ints[at + 2] = low;
-      ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
-      return;
-    }
-    // Whole words, and what is left of the last one in the upper bytes of the word that ends there.
-    const left = length & 3;
-    const rest = left === 0 ? 0 : view.getInt32(start + length - 4, true) >>> 32 - 8 * left;
-    const whole = length >> 2;
-    ints[at + 1] = whole > 0 ? view.getInt32(start, true) : rest;
-    ints[at + 2] = whole > 1 ? view.getInt32(start + 4, true) : whole === 1 ? rest : 0;
-    ints[at + 3] = whole > 2 ? view.getInt32(start + 8, true) : whole === 2 ? rest : 0;
-  }
-
-  /**
-   * Takes `length` bytes for a string that the caller writes itself, and returns their offset. They
-   * must have been part of what {@linkcode reserve} granted.
-   */
-  takeBytes(length: number): number {
-    this.#back -= length;
-    // Not by `assert`: this runs for every long string.
-    if (this.#back < this.#front) assert.fail("a row wrote more than it had reserved");
-    return this.#back;
+    this.putPointer(at, to);
   }
 
   /** Points a string's head at `length` bytes at `offset` (from {@linkcode takeBytes}). */
@@ -264,37 +209,12 @@ export class Batch {
     }
     const at = (chunk.data[column] + row * 16) >> 2;
     this.ints[at] = length;
-    this.#putPointer(at, offset);
-  }
-
-  /** The bytes of the string whose head is at byte offset `head`, for a message. */
-  stringAt(head: number): Uint8Array {
-    const at = head >> 2;
-    const length = this.ints[at];
-    if (length <= INLINE_BYTES_MAX) return this.bytes.subarray(head + 4, head + 4 + length);
-    const offset = this.stringOffset(head);
-    return this.bytes.subarray(offset, offset + length);
-  }
-
-  /** Offset in the slab of a long string's bytes, whose head is at byte offset `head`. */
-  stringOffset(head: number): number {
-    const low = (this.ints[(head >> 2) + 2] >>> 0) - this.#addressLow;
-    return low < 0 ? low + 0x1_0000_0000 : low;
-  }
-
-  /** Completes a string's head (at index `at` of `ints`) for the bytes at `offset`. */
-  #putPointer(at: number, offset: number): void {
-    const { bytes, ints } = this;
-    ints[at + 1] = bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 |
-      bytes[offset + 3] << 24;
-    const low = this.#addressLow + offset;
-    ints[at + 2] = low;
-    ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
+    this.putPointer(at, offset);
   }
 
   /** Bookmark of the string area, for {@linkcode abandonRow}. */
   get mark(): number {
-    return this.#back;
+    return this.back;
   }
 
   /**
@@ -302,7 +222,7 @@ export class Batch {
    * `mark` (from {@linkcode mark} before the row).
    */
   abandonRow(layout: TableLayout, mark: number): void {
-    this.#back = mark;
+    this.back = mark;
     const chunk = this.beginRow(layout);
     for (let column = 0; column < chunk.validity.length; column++) {
       this.bytes[chunk.validity[column] + (chunk.rows >> 3)] |= 1 << (chunk.rows & 7);
@@ -341,12 +261,6 @@ export class Batch {
     if (this.transactions++ < 1000) this.commitTimesMs.push(commitTimeMs);
   }
 
-  /** The whole number of 8 bytes at a byte offset, such as a row's sequence number. */
-  numberAt(offset: number): number {
-    const at = offset >> 2;
-    return this.ints[at + 1] * 0x1_0000_0000 + (this.ints[at] >>> 0);
-  }
-
   /** A table's segment: mostly that of the row before. */
   #segmentOf(layout: TableLayout): Segment | undefined {
     if (this.#last?.layout === layout) return this.#last;
@@ -355,33 +269,20 @@ export class Batch {
     return segment;
   }
 
-  #putNumber(column: number, row: number, value: number): void {
-    const { ints } = this;
-    const at = (column >> 2) + row * 2;
-    if (value === (value | 0) && value >= 0) {
-      ints[at] = value;
-      ints[at + 1] = 0;
-      return;
-    }
-    const high = Math.floor(value / 0x1_0000_0000);
-    ints[at] = value - high * 0x1_0000_0000;
-    ints[at + 1] = high;
-  }
-
   #layOut(layout: TableLayout, capacity: number, stringBytes: number): Chunk | undefined {
     for (; capacity >= CHUNK_ROWS_MIN; capacity >>= 1) {
-      if (this.#front + this.#columnBytes(layout, capacity) + stringBytes <= this.#back) break;
+      if (this.front + this.#columnBytes(layout, capacity) + stringBytes <= this.back) break;
     }
     if (capacity < CHUNK_ROWS_MIN) return undefined;
     const data: number[] = [];
     const validity: number[] = [];
     const bits = align(capacity >> 3);
     for (const column of layout.columns) {
-      data.push(this.#front);
-      this.#front += align(capacity * column.width);
-      validity.push(this.#front);
-      this.bytes.fill(0xff, this.#front, this.#front + bits);
-      this.#front += bits;
+      data.push(this.front);
+      this.front += align(capacity * column.width);
+      validity.push(this.front);
+      this.bytes.fill(0xff, this.front, this.front + bits);
+      this.front += bits;
     }
     const unchanged = data[META.unchanged]; // NULL in most rows: so that is what rows start with
     this.bytes.fill(0, unchanged, validity[META.unchanged] + bits);
@@ -394,19 +295,6 @@ export class Batch {
     return sum + layout.columns.length * align(capacity >> 3);
   }
 
-  #look(slab: ArrayBuffer): void {
-    this.bytes = new Uint8Array(slab);
-    this.ints = new Int32Array(slab);
-    this.floats = new Float32Array(slab);
-    this.doubles = new Float64Array(slab);
-    this.#view = new DataView(slab);
-    const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.bytes));
-    this.#addressLow = Number(BigInt(address) & 0xffff_ffffn);
-    this.#addressHigh = Number(BigInt(address) >> 32n);
-    this.#front = 0;
-    this.#back = slab.byteLength;
-  }
-
   #clear(): void {
     this.segments.clear();
     this.#last = undefined;
@@ -417,11 +305,7 @@ export class Batch {
     this.#letters.length = 0;
     this.#letterBytes = 0;
     // An enlarged slab is freed now, and not when garbage is collected.
-    if (this.bytes.buffer !== this.slab) (this.bytes.buffer as ArrayBuffer).transfer(0);
-    this.#look(this.slab);
+    if (this.bytes.buffer !== this.own) (this.bytes.buffer as ArrayBuffer).transfer(0);
+    this.look(this.own);
   }
-}
-
-function align(bytes: number): number {
-  return (bytes + 15) & ~15;
 }

@@ -1,0 +1,29 @@
+/** A wait that several things may end, one of them from outside. */
+
+/** See the top of this file. One wait at a time. */
+export class Wait {
+  #end: (() => void) | undefined;
+
+  /** Ends the wait that is under way, if one is. */
+  end(): void {
+    this.#end?.();
+  }
+
+  /**
+   * Resolves after `ms`, at {@linkcode Wait.end} or with one of `others`, whichever comes first;
+   * rejects with one of them. No `Promise.race`: on a promise that lives long, each race would leave
+   * a reaction that keeps its result.
+   */
+  async until(ms: number, ...others: readonly Promise<unknown>[]): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    const timer = setTimeout(ended.resolve, ms);
+    this.#end = ended.resolve;
+    for (const other of others) other.then(() => ended.resolve(), ended.reject);
+    try {
+      await ended.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#end = undefined;
+    }
+  }
+}
