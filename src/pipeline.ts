@@ -320,7 +320,7 @@ export class Pipeline {
     this.#lastCommitAt = Date.now();
     if (seq > this.#faultSeq) this.#careful = false; // it did not come back
     this.#retryMs = RETRY_MS_MIN;
-    this.#goOn();
+    if (this.#waiting?.kind === "disk-full") this.#goOn(); // a connection it says nothing of
     this.#stream?.confirm(position);
   }
 

@@ -59,7 +59,7 @@ export const float = (single: boolean): Read => (value) => {
   const double = Number(num(value));
   const number = single ? Math.fround(double) : double;
   if (!Number.isFinite(number)) throw new Bad("too great");
-  return String(number);
+  return Object.is(number, -0) ? "-0" : String(number);
 };
 
 /** A decimal's digits and the place of its point. */

@@ -23,16 +23,20 @@ import {
   selectLast,
 } from "./tables.ts";
 
-/** A tail is folded, between commits, when it has more changes than this… */
+/** A tail is folded, between commits, when it has more changes than this, or than this part of its
+ * base's rows: a fold looks at all keys of the base, however few have changed… */
 const TAIL_ROWS_ENOUGH = 10_000;
-/** …and inside the commit that would make it larger than this: readers pay for it. */
-const TAIL_ROWS_MAX = 30_000;
+const TAIL_PART_ENOUGH = 0.02;
+/** …and inside the commit that would make it so much longer: readers pay for it. */
+const TAIL_MAX = 3;
 
 /** How far a table's base goes, and what is behind it. */
 class Tail {
   /** Changes in it, and how many of them may be of a key that the base has. */
   rows = 0;
   rowsOfStored = 0;
+  /** Rows of the base. */
+  baseRows = 0;
   /** The view in the file is of an older base. */
   isViewStale = false;
 
@@ -40,6 +44,11 @@ class Tail {
 
   copy(): Tail {
     return Object.assign(new Tail(this.foldedSeq), this);
+  }
+
+  /** How many changes are worth a fold. */
+  get enough(): number {
+    return Math.max(TAIL_ROWS_ENOUGH, this.baseRows * TAIL_PART_ENOUGH);
   }
 
   clear(foldedSeq: number): void {
@@ -82,6 +91,8 @@ export class Folder {
         `SELECT count(*)::VARCHAR, count(*) FILTER (WHERE ${this.#mayBeStored})::VARCHAR ` +
           `FROM ${logTable(layout.table)} WHERE _seq > ${folded}`,
       );
+      const [[base]] = await this.#rows(`SELECT count(*)::VARCHAR FROM ${baseTable(layout.table)}`);
+      tail.baseRows = Number(base);
       tail.rows = Number(rows);
       tail.rowsOfStored = Number(stored);
       this.#tails.set(layout, tail);
@@ -102,11 +113,12 @@ export class Folder {
     const tail = this.#touch(layout);
     if (counts.t > 0) { // it is the first of its batch
       await this.run(`DELETE FROM ${baseTable(layout.table)}`);
+      tail.baseRows = 0;
       tail.clear(firstSeq(batch, segment) - 1);
     }
     tail.rows += segment.rows;
     tail.rowsOfStored += this.mayRepeat ? segment.rows - counts.t : counts.u + counts.d;
-    if (isNew || counts.t > 0 || tail.rows > TAIL_ROWS_MAX) {
+    if (isNew || counts.t > 0 || tail.rows > tail.enough * TAIL_MAX) {
       await this.#fold(layout, tail, lastSeq(batch, segment));
     }
   }
@@ -114,9 +126,9 @@ export class Folder {
   /** The layout whose tail is worth folding between commits; with `idle`, any that has one. */
   due(idle: boolean): TableLayout | undefined {
     let due: TableLayout | undefined;
-    let rows = idle ? 0 : TAIL_ROWS_ENOUGH;
+    let rows = 0;
     for (const [layout, tail] of this.#tails) {
-      if (tail.rows > rows) [due, rows] = [layout, tail.rows];
+      if (tail.rows > rows && (idle || tail.rows > tail.enough)) [due, rows] = [layout, tail.rows];
     }
     return due;
   }
@@ -170,10 +182,13 @@ export class Folder {
   async #fold({ table }: TableLayout, tail: Tail, seq: number): Promise<void> {
     const { foldedSeq, rows, rowsOfStored } = tail;
     if (rowsOfStored > 0) {
-      await this.run(deleteChanged(table, foldedSeq, this.#mayBeStored, rowsOfStored));
+      tail.baseRows -= await this.run(
+        deleteChanged(table, foldedSeq, this.#mayBeStored, rowsOfStored),
+      );
     }
     const last = rowsOfStored > 0 ? selectLast(table, foldedSeq) : selectNew(table, foldedSeq);
-    if (rows > 0) await this.run(`INSERT INTO ${baseTable(table)} (${columnList(table)}) ${last}`);
+    const insert = `INSERT INTO ${baseTable(table)} (${columnList(table)}) ${last}`;
+    if (rows > 0) tail.baseRows += await this.run(insert);
     tail.clear(seq);
     tail.isViewStale = true;
   }

@@ -63,13 +63,20 @@ interface BatchHead {
 
 /** A batch's records where they lie, decompressed. */
 export class RecordBatch {
+  /** Asked for once: the getters of a typed array are calls out of JavaScript. */
+  readonly #buffer: ArrayBufferLike;
+  readonly #base: number;
+
   constructor(
     readonly head: BatchHead,
     private readonly bytes: Uint8Array,
     private readonly places: Int32Array,
     /** ms since 1970, of each record. */
     private readonly times: Float64Array,
-  ) {}
+  ) {
+    this.#buffer = bytes.buffer;
+    this.#base = bytes.byteOffset;
+  }
 
   /** Of records. */
   get count(): number {
@@ -83,7 +90,7 @@ export class RecordBatch {
 
   /** Bytes of memory that are kept for its sake. */
   get held(): number {
-    return this.bytes.buffer.byteLength;
+    return this.#buffer.byteLength;
   }
 
   offsetOf(record: number): number {
@@ -92,7 +99,7 @@ export class RecordBatch {
 
   /** The record as an object. Its bytes are the batch's. */
   record(record: number, topic: string, partition: number): KafkaRecord {
-    const { bytes, places } = this;
+    const { places } = this;
     const at = record * PLACES;
     const headersAt = places[at + 5];
     return {
@@ -100,10 +107,14 @@ export class RecordBatch {
       partition,
       offset: this.head.firstOffset + places[at],
       timestampMs: this.times[record],
-      key: partOf(bytes, places[at + 1], places[at + 2]),
-      value: partOf(bytes, places[at + 3], places[at + 4]),
-      headers: headersAt === 0 ? NO_HEADERS : new Reader(bytes, headersAt).headers(),
+      key: this.#part(places[at + 1], places[at + 2]),
+      value: this.#part(places[at + 3], places[at + 4]),
+      headers: headersAt === 0 ? NO_HEADERS : new Reader(this.bytes, headersAt).headers(),
     };
+  }
+
+  #part(start: number, length: number): Uint8Array | null {
+    return length < 0 ? null : new Uint8Array(this.#buffer, this.#base + start, length);
   }
 
   /** The same in memory of its own. */
@@ -111,10 +122,6 @@ export class RecordBatch {
     // Not by `slice`, which a Buffer has a view by.
     return new RecordBatch(this.head, new Uint8Array(this.bytes), this.places, this.times);
   }
-}
-
-function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array | null {
-  return length < 0 ? null : new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 /** Whether the batch that begins a partition's `bytes` is of this format. */
@@ -225,7 +232,7 @@ class Reader {
       const length = Math.max(0, this.part());
       const name = new TextDecoder().decode(this.bytes.subarray(this.at - length, this.at));
       const size = this.part();
-      headers[name] = partOf(this.bytes, this.at - Math.max(0, size), size);
+      headers[name] = size < 0 ? null : this.bytes.subarray(this.at - size, this.at);
     }
     for (const name in headers) if (headers[name] === null) delete headers[name];
     return headers as KafkaRecord["headers"];
