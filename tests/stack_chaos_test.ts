@@ -24,6 +24,9 @@ const BANK = ["users", "wallets", "transactions", "notifications", "beneficiarie
 const SCHEMA = new URL("../sql/schema.sql", import.meta.url);
 const SEED = Number(Deno.env.get("SLUICE_TEST_SEED") ?? Math.floor(Math.random() * 1e9));
 
+/** If Sluice is not up with the traffic by then, the traffic waits for it. */
+const CATCH_UP_MS = 30_000;
+
 /** What a read saw. The second is how many rows of mirror_a and mirror_b differ. */
 interface Read {
   sum: string | null;
@@ -106,7 +109,10 @@ class Chaos {
     const args = ["generate", "--rate", "60", "--seed", String(this.seed)];
     const env = { SLUICE_DATABASE_URL: this.database.url };
     const generator = runMain(args, env, this.#ending.signal);
+    const patience = setTimeout(() => traffic.isPaused = true, CATCH_UP_MS);
     await this.startSluice().ready();
+    clearTimeout(patience);
+    traffic.isPaused = false;
     const reading = this.#read();
     try {
       await kills();

@@ -38,6 +38,8 @@ export const TRAFFIC_SCHEMA = `
 /** Several writers until `stop`. */
 export class Traffic {
   #isStopping = false;
+  /** Nothing is written: a slow machine may catch up. */
+  isPaused = false;
   readonly #writers: Promise<void>[];
   readonly #random: Random;
   #number = 1;
@@ -57,10 +59,12 @@ export class Traffic {
     const client = await connect(this.url);
     try {
       while (!this.#isStopping) {
-        await this.#transaction(client).catch(async (error) => {
-          if (!(error instanceof pg.DatabaseError && error.code === DEADLOCK)) throw error;
-          await client.query("ROLLBACK");
-        });
+        if (!this.isPaused) {
+          await this.#transaction(client).catch(async (error) => {
+            if (!(error instanceof pg.DatabaseError && error.code === DEADLOCK)) throw error;
+            await client.query("ROLLBACK");
+          });
+        }
         await new Promise((resolve) => setTimeout(resolve, this.#random.below(PAUSE_MS_MAX)));
       }
     } finally {

@@ -3,7 +3,7 @@
  * transaction that the broker lists is open from its first offset to its producer's next ABORT
  * marker, a control record whose key is a version and a type, int16 each; type 0 is ABORT.
  */
-import type { Fetched } from "./records.ts";
+import type { Fetched } from "./fetched.ts";
 
 /** To be asked in the order of offsets. */
 export class Aborted {

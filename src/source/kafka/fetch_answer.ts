@@ -14,7 +14,7 @@
 import type { Buffer } from "node:buffer";
 import fetchResponse from "kafkajs/fetch-response";
 import { BatchError, isBatch, readBatches } from "./record_batch.ts";
-import type { Fetched } from "./records.ts";
+import type { Fetched } from "./fetched.ts";
 
 /** What kafkajs makes of an answer, as far as its callers look at it. */
 interface Answer {

@@ -10,7 +10,7 @@ import type { Broker, Cluster } from "kafkajs";
 import { Fault } from "../../errors.ts";
 import { isUndecodable, undecodable } from "./fault.ts";
 import type { Partition } from "./partition.ts";
-import type { Fetched } from "./records.ts";
+import type { Fetched } from "./fetched.ts";
 import { Room } from "./room.ts";
 import { Signal } from "./signal.ts";
 

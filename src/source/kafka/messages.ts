@@ -5,25 +5,7 @@
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import { Aborted } from "./aborted.ts";
 import { NO_HEADERS } from "./record_batch.ts";
-import type { Chunk, Fetched } from "./records.ts";
-
-/** A record as kafkajs decodes it. */
-export interface Message {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  /** A name that occurs several times has an array. */
-  readonly headers?: Readonly<Record<string, Uint8Array | null | (Uint8Array | null)[]>>;
-  readonly isControlRecord?: boolean;
-  /** Missing in the message formats before Kafka 0.11. */
-  readonly batchContext?: {
-    readonly firstOffset: string;
-    readonly lastOffsetDelta: number;
-    readonly producerId: string;
-    readonly inTransaction: boolean;
-  };
-}
+import type { Chunk, Fetched, Message } from "./fetched.ts";
 
 /** What V8's heap needs for a record beside its bytes: the object, and views of key and value.
  * Measured: 339 bytes, and 158 more for a header. */

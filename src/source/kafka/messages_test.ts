@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type Message, messageChunk } from "./messages.ts";
-import type { Chunk, Fetched } from "./records.ts";
+import type { Chunk, Fetched, Message } from "./fetched.ts";
+import { messageChunk } from "./messages.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

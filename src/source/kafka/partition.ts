@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
-import { type Chunk, type Fetched, toChunk } from "./records.ts";
+import type { Chunk, Fetched } from "./fetched.ts";
+import { toChunk } from "./records.ts";
 
 /** See feed.ts. Memory is counted, and let go of, by the chunk that one fetch has brought. */
 export class Partition implements PartitionFeed {

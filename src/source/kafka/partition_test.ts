@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Partition } from "./partition.ts";
-import type { Fetched } from "./records.ts";
+import type { Fetched } from "./fetched.ts";
 
 /** Records with these offsets, each a batch of its own. */
 function fetched(offsets: number[], end = 100): Fetched {

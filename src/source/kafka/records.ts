@@ -1,32 +1,9 @@
 /** What was decoded of a fetch, as our records. */
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import { Aborted } from "./aborted.ts";
-import { type Message, messageChunk } from "./messages.ts";
+import type { Chunk, Fetched } from "./fetched.ts";
+import { messageChunk } from "./messages.ts";
 import type { RecordBatch } from "./record_batch.ts";
-
-/** One partition's part of a fetch's answer. */
-export interface Fetched {
-  readonly partition: number;
-  readonly highWatermark: string;
-  /** Up to where transactions are decided; −1 where the broker doesn't tell. */
-  readonly lastStableOffset?: string;
-  readonly abortedTransactions?: readonly { producerId: string; firstOffset: string }[];
-  /** What record_batch.ts has decoded; undefined where kafkajs has. */
-  readonly batches?: readonly RecordBatch[];
-  readonly messages: readonly Message[];
-}
-
-/** Records whose memory is let go of together, in the order of their offsets. */
-export interface Chunk {
-  readonly count: number;
-  /** Memory that they hold. */
-  readonly bytes: number;
-  /** The offset after all that the fetch has read, control records and gaps included. */
-  readonly end: number;
-  offsetOf(record: number): number;
-  /** A record, made at each call. */
-  record(record: number): KafkaRecord;
-}
 
 /** A chunk that uses less than this part of the memory that it would hold is copied out of it. */
 const USED_MIN = 1 / 4;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readBatches, type RecordBatch } from "./record_batch.ts";
 import { batchBytes } from "./record_batch_fixture.ts";
-import { type Chunk, type Fetched, toChunk } from "./records.ts";
+import type { Chunk, Fetched } from "./fetched.ts";
+import { toChunk } from "./records.ts";
 
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;

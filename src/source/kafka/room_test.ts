@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Partition } from "./partition.ts";
-import type { Fetched } from "./records.ts";
+import type { Fetched } from "./fetched.ts";
 import { Room } from "./room.ts";
 
 const MB = 1024 * 1024;
