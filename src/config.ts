@@ -141,7 +141,8 @@ export const SETTINGS = {
     5,
     3600,
     "s",
-    "Without a sign of life from the ingest isolate for this long, the process ends with 70.",
+    "Without a sign of life from the ingest isolate for this long, the process ends with 70; from " +
+      "the main isolate, with 142.",
   ),
 } as const;
 

@@ -212,6 +212,9 @@ let ingest: Ingest | undefined;
 /** Asked to stop, maybe before there was anything to stop. */
 let isStopping = false;
 
+/** For the message before the process is killed. */
+const LAST_WORDS_MS = 200;
+
 /** Main's; made at the start, when its limit is known. */
 let silence: Silence | undefined;
 
@@ -233,11 +236,12 @@ function watchMain(config: Config): Disposable {
  * process is killed: by SIGALRM, whose exit code nothing else has.
  */
 function endWithMain(seconds: number): void {
-  console.error(
-    `sluice: the main isolate gave no sign of life for ${seconds} s, so ingest ends the process. ` +
-      "Start Sluice again; nothing is lost.",
-  );
-  Deno.kill(Deno.pid, Deno.build.os === "windows" ? "SIGKILL" : "SIGALRM");
+  const text = `sluice: the main isolate gave no sign of life for ${seconds} s, so ingest ends ` +
+    "the process. Start Sluice again; nothing is lost.\n";
+  // Not waited for: whoever reads it may be why main hangs.
+  Deno.stderr.write(new TextEncoder().encode(text)).catch(() => {});
+  const signal = Deno.build.os === "windows" ? "SIGKILL" : "SIGALRM";
+  setTimeout(() => Deno.kill(Deno.pid, signal), LAST_WORDS_MS);
 }
 
 async function start(config: Config, options: StartOptions): Promise<void> {

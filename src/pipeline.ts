@@ -44,6 +44,12 @@ export interface PipelineOptions {
   onApplied: (applied: Applied) => void;
 }
 
+/** A read of the stream's that is under way. */
+interface Reading {
+  hasCome: boolean;
+  failure: { readonly error: unknown } | undefined;
+}
+
 /** See the top of this file. */
 export class Pipeline {
   readonly #applier: Applier;
@@ -151,13 +157,13 @@ export class Pipeline {
     const stream = await source.stream(position, sink.layouts(), seq + 1);
     this.#stream = stream;
     this.#connected("streaming");
-    let reading: Promise<void> | undefined;
+    let reading: Reading | undefined;
     for (;;) {
       if (this.#stopping && !stream.inTransaction) break;
       if (!stream.hasInput) {
         if (!stream.inTransaction) await this.#ranDry(stream);
         if (this.#stopping) break; // amid a transaction whose rest may take long to come
-        reading ??= handled(stream.read());
+        reading ??= this.#read(stream);
         if (await this.#await(reading)) reading = undefined;
         continue;
       }
@@ -198,8 +204,8 @@ export class Pipeline {
     if (!isEmpty || this.#applier.dirty) return await this.#hand(boundary);
     const isDue = Date.now() - this.#lastCommitAt >= this.options.idleCommitMs;
     if (!(isDue || this.#stopping || stream.isAsked)) return;
-    this.#goOn();
     if (stream.isAhead(this.#applier.durable!)) await this.#applier.commit(boundary!);
+    else this.#goOn(); // after a commit, it tells
   }
 
   /** A record that can't be decoded: ends the run right before it, or sets it aside. */
@@ -241,16 +247,24 @@ export class Pipeline {
     this.options.pool.give(batch);
   }
 
+  /** Begins to read. It is reacted to once: on a quiet source the promise may live for days. */
+  #read(stream: ChangeStream): Reading {
+    const reading: Reading = { hasCome: false, failure: undefined };
+    const end = () => this.#wait.end();
+    stream.read().then(() => reading.hasCome = true, (error) => reading.failure = { error })
+      .then(end);
+    return reading;
+  }
+
   /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. Resolves with
    * whether the input has come. */
-  async #await(reading: Promise<void>): Promise<boolean> {
-    let hasCome = false;
-    const come = reading.then(() => {
-      hasCome = true;
-    });
+  async #await(reading: Reading): Promise<boolean> {
     const isApplying = this.#applier.work !== undefined;
-    await this.#wait.until(1000, come, ...isApplying ? [this.#applier.settle()] : []);
-    return hasCome;
+    if (!reading.hasCome && reading.failure === undefined) {
+      await this.#wait.until(1000, ...isApplying ? [this.#applier.settle()] : []);
+    }
+    if (reading.failure !== undefined) throw reading.failure.error;
+    return reading.hasCome;
   }
 
   /** Empties the warehouse for a stream that begins with the copy of all tables. */
@@ -367,13 +381,20 @@ export class Pipeline {
   /** Lets go of the source's connections and of every batch; discards what is not committed. */
   async #putDown(): Promise<void> {
     // Each is done even when another fails, the last one first.
-    await using steps = new AsyncDisposableStack();
+    const steps = new AsyncDisposableStack();
     steps.defer(() => this.#applier.abort());
     if (this.#filling !== undefined) steps.adopt(this.#filling, (b) => this.options.pool.give(b));
     for (const open of [this.#snapshot, this.#stream]) {
       if (open !== undefined) steps.defer(() => open.close());
     }
     this.#filling = this.#stream = this.#snapshot = undefined;
+    try {
+      await steps.disposeAsync();
+    } catch (error) {
+      let first = error;
+      while (first instanceof SuppressedError) first = first.suppressed;
+      throw first;
+    }
   }
 }
 
@@ -385,10 +406,4 @@ function boundaryOf(stream: ChangeStream): Boundary | null {
 /** Lets timers, sockets and messages of the isolate have their turn. */
 function aTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** The same promise, marked so that a rejection that nobody waits for any more is no crash. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

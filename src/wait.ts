@@ -11,8 +11,8 @@ export class Wait {
 
   /**
    * Resolves after `ms`, at {@linkcode Wait.end} or with one of `others`, whichever comes first;
-   * rejects with one of them. No `Promise.race`: on a promise that lives long, each race would leave
-   * a reaction that keeps its result.
+   * rejects with one of them. Each wait leaves a reaction on `others` until they are settled: none of
+   * them should live long.
    */
   async until(ms: number, ...others: readonly Promise<unknown>[]): Promise<void> {
     const ended = Promise.withResolvers<void>();

@@ -110,6 +110,8 @@ export interface KafkaRecord {
  * anew, and strings that stay the same are the same object.
  */
 export interface ChangeHead extends RowHead {
+  /** Lets go of the memory of the record read last, of which nothing may be written then. */
+  letGo(): void;
   /** `m`: a logical message. Null: a tombstone, or an envelope that is no change (a heartbeat). */
   readonly op: Op | "m" | null;
   /** Of the source's table, from the `source` block. */

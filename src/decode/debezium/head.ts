@@ -4,6 +4,8 @@ import type { ChangeHead } from "../decoder.ts";
 import { Fields } from "./fields.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 
+const NO_MEMORY = new DataView(new ArrayBuffer(0));
+
 /** A `ChangeHead` as this codec makes them. Its offsets are into the record that was scanned last. */
 export class DebeziumHead implements ChangeHead {
   op: Op | "m" | null = null;
@@ -24,11 +26,15 @@ export class DebeziumHead implements ChangeHead {
   readonly before = new Fields();
   readonly after = new Fields();
   /** Over the whole memory that the record's value and key lie in. */
-  valueView: DataView = new DataView(new ArrayBuffer(0));
-  keyView: DataView = this.valueView;
+  valueView: DataView = NO_MEMORY;
+  keyView: DataView = NO_MEMORY;
   /** Null: without a schema. */
   keySchema: SchemaBlock | null = null;
   valueSchema: SchemaBlock | null = null;
+
+  letGo(): void {
+    this.valueView = this.keyView = NO_MEMORY;
+  }
 
   /** Nothing is known. */
   clear(): void {

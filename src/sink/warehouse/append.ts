@@ -34,22 +34,29 @@ export class Appender {
   async append(target: Target, batch: Batch, segment: Segment): Promise<void> {
     const { catalog, schema, name, sources, lists } = target;
     const appender = await this.connection.createAppender(name, schema, catalog);
-    target.types ??= sources.map((_, i) => appender.columnType(i));
-    const rows = DuckDBDataChunk.create(target.types);
-    for (const chunk of segment.chunks) {
-      if (chunk.rows === 0) continue;
-      rows.reset();
-      rows.rowCount = chunk.rows;
-      sources.forEach((source, i) => {
-        const vector = duckdb.data_chunk_get_vector(rows.chunk, i);
-        if (source === OP_TEXT) return this.#copyOps(vector, batch, chunk);
-        copyValidity(vector, batch, chunk, source);
-        if (lists?.includes(source)) copyList(vector, batch, chunk, source);
-        else copyValues(vector, batch, chunk, source, segment.layout.columns[source].width);
-      });
-      appender.appendDataChunk(rows);
+    try {
+      target.types ??= sources.map((_, i) => appender.columnType(i));
+      const rows = DuckDBDataChunk.create(target.types);
+      for (const chunk of segment.chunks) {
+        if (chunk.rows === 0) continue;
+        rows.reset();
+        rows.rowCount = chunk.rows;
+        sources.forEach((source, i) => {
+          const vector = duckdb.data_chunk_get_vector(rows.chunk, i);
+          if (source === OP_TEXT) return this.#copyOps(vector, batch, chunk);
+          copyValidity(vector, batch, chunk, source);
+          if (lists?.includes(source)) copyList(vector, batch, chunk, source);
+          else copyValues(vector, batch, chunk, source, segment.layout.columns[source].width);
+        });
+        appender.appendDataChunk(rows);
+      }
+      appender.closeSync();
+    } catch (error) {
+      // What it holds would be written when it is collected as garbage, into whatever the
+      // connection does then.
+      appender.clear();
+      throw error;
     }
-    appender.closeSync();
   }
 
   /** The ops as strings of one letter. */

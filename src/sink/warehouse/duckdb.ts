@@ -64,8 +64,9 @@ export class Warehouse implements Sink {
   #seq = 0;
   /** A transaction was aborted, maybe in its commit: what the file holds must be read again. */
   #isUnsure = false;
-  #checkpointAtMs = 0;
-  #lookedAtMs = 0;
+  /** As `performance.now`: no clock that is set back puts off what is due. */
+  #checkpointAtMs = -Infinity;
+  #lookedAtMs = -Infinity;
   /** Tables written to since the last checkpoint, and how many columns their logs have in all. */
   readonly #written = new Set<TableLayout>();
   #writtenColumns = 0;
@@ -265,15 +266,16 @@ export class Warehouse implements Sink {
     await this.#retention?.maintain(Date.now(), () => this.#folder.folded());
     // What was appended to many tables since the last checkpoint fills DuckDB's memory as well.
     const isFull = 2 * this.#writtenColumns * this.#blockBytes > this.options.memoryBytes / 2;
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (!idle && !isFull && nowMs - this.#lookedAtMs < LOOK_MS_MIN) return;
     this.#lookedAtMs = nowMs;
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
-    await this.#vacuum.beforeCheckpoint(performance.now());
-    this.#checkpointAtMs = Date.now();
+    await this.#vacuum.beforeCheckpoint(nowMs);
+    if (!await this.#hasRoom(bytes)) return; // the wait may have been long
+    this.#checkpointAtMs = performance.now();
     try {
       await this.connection.run("CHECKPOINT");
       this.#written.clear();
@@ -333,7 +335,8 @@ export class Warehouse implements Sink {
     this.#inTransaction = true;
   }
 
-  /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. */
+  /** Commits, after `last` if it is given: with both in one call, one way to DuckDB's thread. `last`
+   * must return no rows: with some, the outcome of what comes after it would not be told. */
   async #commit(last?: string): Promise<void> {
     await this.#sql.runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
     this.#inTransaction = false;

@@ -110,7 +110,10 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
 }
 
 function isThere(path: string): Promise<boolean> {
-  return Deno.stat(path).then(() => true, () => false);
+  return Deno.stat(path).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  });
 }
 
 async function checkVersion(connection: DuckDBConnection, file: string): Promise<void> {

@@ -6,6 +6,7 @@
  * snapshots make it the position of everything that the question reads after it.
  */
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { logger } from "../../log.ts";
 import type { Answer, Question } from "../../messages.ts";
 import { JsonOut, TooLong } from "./json_out.ts";
 import { ReaderConnections } from "./reader_connections.ts";
@@ -17,6 +18,8 @@ import { StatementGate } from "./reader_statement.ts";
 import { answerTables } from "./reader_tables.ts";
 import { refusalOfDuckdb, refuse } from "./refusal.ts";
 import { Questions } from "./vacuum.ts";
+
+const log = logger("warehouse");
 
 /** Limits of a {@linkcode WarehouseReader}. */
 export interface ReaderOptions {
@@ -94,7 +97,14 @@ export class WarehouseReader {
       await connection.run("ROLLBACK"); // of a transaction that only read
       return answer;
     } catch (error) {
-      throw interrupter.refusal() ?? refusalOfDuckdb(error);
+      const refusal = interrupter.refusal() ?? refusalOfDuckdb(error);
+      interrupter[Symbol.dispose]();
+      // A result that was read in part would keep the transaction open after the connection is
+      // closed, until it is collected as garbage: no space would come back (vacuum.ts).
+      await connection.run("ROLLBACK").catch((error) => {
+        log.debug("rollback of a question: {error}", { error: String(error) });
+      });
+      throw refusal;
     }
   }
 

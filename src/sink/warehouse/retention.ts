@@ -88,7 +88,7 @@ export class Retention {
       done: undefined,
     };
     for (const log of pass.logs.slice(0, LOGS_MAX)) {
-      pass.done ??= await this.#done(log.table);
+      if (pass.done === undefined) pass.done = await this.#done(log.table);
       const end = await this.#endOfPiece(log, pass);
       if (end !== null) {
         await this.change(deleteEnded(log, pass, end, this.pieceRows));
@@ -155,15 +155,17 @@ function isNew({ untilSeq, mayRepeat }: Log, { horizonMs, done }: Pass): string 
 function deleteEnded(log: Log, pass: Pass, end: number, pieceRows: number): string {
   const { table, untilSeq } = log;
   const name = logTable(table);
-  const isOld = `x._seq <= ${untilSeq} AND x._at < ${time(pass.horizonMs)}`;
+  // What comes before an old change by `_seq` is ended by it, whatever time it has: the rows of
+  // Debezium's snapshot have times of their own.
+  const isOld = `x._at < ${time(pass.horizonMs)}`;
   return `DELETE FROM ${name} WHERE _seq <= ${untilSeq} AND _seq IN (WITH p AS MATERIALIZED (` +
     `SELECT ${keyList(table)}, _seq, _op FROM ${name} ` +
     `WHERE _seq > ${pass.seq} AND _seq <= ${end} AND ${isNew(log, pass)} LIMIT ${pieceRows}) ` +
     `SELECT least(x._seq, p._seq) FROM ${name} AS x JOIN p ON ${sameKey(table, "x", "p")} ` +
-    `WHERE x._seq <> p._seq AND ${isOld} ` +
+    `WHERE x._seq <> p._seq AND x._seq <= ${untilSeq} AND (x._seq < p._seq OR ${isOld}) ` +
     `UNION ALL SELECT _seq FROM p WHERE _op IN ('d', 't') ` +
     `UNION ALL SELECT x._seq FROM ${name} AS x ` +
-    `WHERE x._seq < (SELECT max(_seq) FROM p WHERE _op = 't') AND ${isOld})`;
+    `WHERE x._seq < (SELECT max(_seq) FROM p WHERE _op = 't'))`;
 }
 
 function of({ schema, name }: Table): string {

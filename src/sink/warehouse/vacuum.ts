@@ -13,7 +13,7 @@ const EVERY_MS = 60_000;
 /** Commits wait at first no longer than this, and twice as long after each time in vain… */
 const WAIT_MS_MIN = 250;
 /** …up to this: statements that take longer, one after the other all the time, have their way. */
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 5_000;
 /** At most a part of this many of the time is spent on waiting. */
 const WAIT_PART = 20;
 

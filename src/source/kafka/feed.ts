@@ -27,7 +27,7 @@ export interface PartitionFeed {
   /** The partition's end as the broker last told: the last stable offset, which is the high
    * watermark unless a producer's transaction is open. Known from the start. */
   readonly end: number;
-  /** Bytes fetched and not taken, with what V8 needs for the records. It falls when the last record
+  /** Bytes fetched and not taken, with what is noted of each record. It falls when the last record
    * of a fetch is taken. */
   readonly bufferedBytes: number;
   /** Whether it is assigned to us now. */

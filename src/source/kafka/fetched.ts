@@ -40,6 +40,6 @@ export interface Chunk {
   /** The offset after all that the fetch has read, control records and gaps included. */
   readonly end: number;
   offsetOf(record: number): number;
-  /** A record, made at each call. */
+  /** A record; it may be made at each call. */
   record(record: number): KafkaRecord;
 }

@@ -34,7 +34,8 @@ export class Lane {
   #lsnKnown: Lsn;
   /** `lsnMax` when the younger generation of that memory began. */
   #lsnAtTurn: Lsn;
-  #lookedAt = -1;
+  /** What {@linkcode look} has read last. */
+  #looked: KafkaRecord | undefined;
   /** What the sink has said, by offset. */
   readonly #recalled = new Map<number, number>();
 
@@ -71,12 +72,17 @@ export class Lane {
   /** Reads the head record, if there is one that was not read. False: there is none. */
   look(): boolean {
     const record = this.feed.head;
-    if (record === undefined) return false;
-    if (record.offset === this.#lookedAt) {
+    if (record === undefined) {
+      if (this.#looked !== undefined) this.head.letGo();
+      this.#looked = undefined;
+      return false;
+    }
+    // Not by its offset: one that was let go of and fetched again lies in other memory.
+    if (record === this.#looked) {
       if (this.original === "unknown") this.original = this.#originalOf(record);
       return true;
     }
-    this.#lookedAt = record.offset;
+    this.#looked = record;
     this.fault = this.codec.scan(record, this.head);
     this.original = this.fault === undefined ? this.#originalOf(record) : 0;
     return true;
@@ -113,7 +119,7 @@ export class Lane {
 
   /** Moves past the head record. */
   take(): void {
-    this.#recalled.delete(this.#lookedAt);
+    if (this.#recalled.size > 0) this.#recalled.delete(this.feed.next);
     this.feed.take();
   }
 

@@ -30,7 +30,7 @@ export function messageChunk(topic: string, fetched: Fetched, from: number): Chu
     const offset = Number(message.offset);
     const isSkipped = isAborted(message, offset, aborted);
     if (offset < from || isSkipped || message.isControlRecord) continue;
-    const { key, value } = message;
+    const [key, value] = [plain(message.key), plain(message.value)];
     const headers = headersOf(message);
     bytes += RECORD_BYTES + lengthOf(key) + lengthOf(value);
     if (headers !== NO_HEADERS) {
@@ -61,6 +61,11 @@ function isAborted(message: Message, offset: number, aborted: Aborted): boolean 
   if (!isControlRecord) return inTransaction && aborted.has(offset, producerId);
   aborted.control(offset, producerId, key);
   return false;
+}
+
+/** kafkajs gives Buffers, whose `slice` copies nothing. */
+function plain(part: Uint8Array | null): Uint8Array | null {
+  return part === null ? null : new Uint8Array(part.buffer, part.byteOffset, part.length);
 }
 
 function lengthOf(part: Uint8Array | null): number {

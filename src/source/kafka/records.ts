@@ -92,7 +92,7 @@ function committed(batches: readonly RecordBatch[], listed: Fetched["abortedTran
  */
 function unpinned(batches: readonly RecordBatch[]): readonly RecordBatch[] {
   const used = batches.reduce((sum, batch) => sum + batch.size, 0);
-  // Those that are decompressed have a buffer of their own; the first and the last one tell.
-  const held = Math.max(batches.at(0)?.held ?? 0, batches.at(-1)?.held ?? 0);
+  // Those that are decompressed have a buffer of their own.
+  const held = Math.max(0, ...batches.map((batch) => batch.held));
   return used >= held * USED_MIN ? batches : batches.map((batch) => batch.moved());
 }

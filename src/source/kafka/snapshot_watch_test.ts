@@ -10,6 +10,7 @@ function at(topic: string, partition: number, offset: number) {
 
 function head(lsn: number, snapshot: string): ChangeHead {
   return {
+    letGo: () => {},
     op: "r",
     schema: "public",
     table: "a",
