@@ -15,6 +15,7 @@ import { logger } from "./log.ts";
 import type { Applied, IngestStatus } from "./messages.ts";
 import type { Sink, SinkState } from "./sink/sink.ts";
 import { formatLsn, type Position } from "./source/position.ts";
+import { Reading } from "./reading.ts";
 import { Wait } from "./wait.ts";
 import type { ChangeStream, Filling, Snapshot, SnapshotSource, Source } from "./source/source.ts";
 
@@ -42,12 +43,6 @@ export interface PipelineOptions {
   /** How often an idle source's position is stored, ms. */
   idleCommitMs: number;
   onApplied: (applied: Applied) => void;
-}
-
-/** A read of the stream's that is under way. */
-interface Reading {
-  hasCome: boolean;
-  failure: { readonly error: unknown } | undefined;
 }
 
 /** See the top of this file. */
@@ -163,7 +158,7 @@ export class Pipeline {
       if (!stream.hasInput) {
         if (!stream.inTransaction) await this.#ranDry(stream);
         if (this.#stopping) break; // amid a transaction whose rest may take long to come
-        reading ??= this.#read(stream);
+        reading ??= new Reading(stream.read(), () => this.#wait.end());
         if (await this.#await(reading)) reading = undefined;
         continue;
       }
@@ -247,23 +242,13 @@ export class Pipeline {
     this.options.pool.give(batch);
   }
 
-  /** Begins to read. It is reacted to once: on a quiet source the promise may live for days. */
-  #read(stream: ChangeStream): Reading {
-    const reading: Reading = { hasCome: false, failure: undefined };
-    const end = () => this.#wait.end();
-    stream.read().then(() => reading.hasCome = true, (error) => reading.failure = { error })
-      .then(end);
-    return reading;
-  }
-
   /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. Resolves with
    * whether the input has come. */
   async #await(reading: Reading): Promise<boolean> {
     const isApplying = this.#applier.work !== undefined;
-    if (!reading.hasCome && reading.failure === undefined) {
+    if (!reading.isOver) {
       await this.#wait.until(1000, ...isApplying ? [this.#applier.settle()] : []);
     }
-    if (reading.failure !== undefined) throw reading.failure.error;
     return reading.hasCome;
   }
 
