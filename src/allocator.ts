@@ -21,7 +21,8 @@ const MAPPED_BYTES_MIN = 128 * 1024;
 /** What is free at the heap's end goes back when it is more than this. */
 const TRIM_BYTES = 1024 * 1024;
 
-/** A total below this has no room for what is free, and pays 8% more CPU for giving it back… */
+/** A total below this has no room for what is free, and pays 8% more CPU for giving it back to the
+ * system. jemalloc does it… */
 const TIGHT_BYTES = 1024 * 1024 * 1024;
 /** …at once; else after this, which costs nothing. jemalloc's default is 10,000. */
 const DECAY_MS = 1000;
@@ -31,8 +32,13 @@ const ARENAS_MAX = 1024;
 
 const log = logger("service");
 
-/** For the whole process: to be called before anything large is allocated. True: it was done. */
-export function tuneProcess(): boolean {
+/**
+ * For the whole process: to be called before anything large is allocated. `totalBytes`: the whole
+ * budget. True: it was done, or there is no need: what goes back to the system has to be taken and
+ * cleared again, for every fetch, so that a budget with room for it is left as it is.
+ */
+export function tuneProcess(totalBytes: number): boolean {
+  if (totalBytes >= TIGHT_BYTES) return true;
   return attempt("glibc", "libc.so.6", {
     mallopt: { parameters: ["i32", "i32"], result: "i32" },
   }, ({ mallopt }) => {

@@ -19,7 +19,7 @@ Deno.test({
   ignore: !isLinux,
   fn: async () => {
     const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
-    assert(tuneProcess());
+    assert(tuneProcess(512 * MB));
     assert(tuneDuckdb(512 * MB));
     const connection = await instance.connect();
     const rss = () => Deno.memoryUsage().rss / MB;

@@ -49,7 +49,7 @@ export async function runServe(args: string[], env: Record<string, string>): Pro
   requireSource(config);
   const budget = planBudget(config.SLUICE_MEMORY_TOTAL_MB);
   await startLogging(config);
-  tuneProcess();
+  tuneProcess(budget.totalBytes);
   try {
     return await new Service(config, budget).run(options);
   } finally {

@@ -28,7 +28,12 @@ export interface OpenOptions {
  * CPU. 32 kB is between the two.
  */
 function blockBytes(memoryBytes: number): number {
-  return memoryBytes < 480 * 1024 * 1024 ? 32_768 : 65_536;
+  return isTight(memoryBytes) ? 32_768 : 65_536;
+}
+
+/** Whether DuckDB has so little that it matters how it uses it. */
+function isTight(memoryBytes: number): boolean {
+  return memoryBytes < 480 * 1024 * 1024;
 }
 
 const OWN_TABLES = [
@@ -78,7 +83,7 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
       // and no threads of its own): see also allocator.ts.
       allocator_flush_threshold: `${Math.min(128, Math.floor(options.memoryBytes / 2 ** 23))}MB`,
       allocator_background_threads: "true",
-      allocator_bulk_deallocation_flush_threshold: "8MB",
+      allocator_bulk_deallocation_flush_threshold: isTight(options.memoryBytes) ? "8MB" : "512MB",
       // The newest form of the file: what it takes to compress it is a fifth less than for the
       // oldest, which is DuckDB's default. It is set when the file is made.
       storage_compatibility_version: "v1.5.0",
