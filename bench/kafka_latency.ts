@@ -7,12 +7,10 @@ import { loadBulk } from "../generator/bulk.ts";
 import { planBudget } from "../src/budget.ts";
 import { readConfig } from "../src/config.ts";
 import { register } from "../src/connect/register.ts";
-import { Child } from "../src/dev/child.ts";
 import { Stack } from "../src/dev/stack/stack.ts";
-import { progressBar } from "../src/progress.ts";
 import { makeSource } from "../src/sources.ts";
 import type { End, FromReader, ToReader } from "./kafka_latency_reader.ts";
-import { CHANGES_PER_TRANSACTION, quantile } from "./latency.ts";
+import { quantile, startTraffic } from "./latency.ts";
 import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
 import { BenchPipeline, settle } from "./setup.ts";
 
@@ -66,42 +64,26 @@ async function measure(pipeline: BenchPipeline, stack: Stack, rate: number): Pro
     const { phase, snapshotDone } = pipeline.pipeline.status();
     return phase === "streaming" && snapshotDone;
   });
-  const traffic = new Child({
-    name: "generate",
-    flags: ["run", "-A"],
-    args: ["generate", `--rate=${Math.round(rate / CHANGES_PER_TRANSACTION)}`],
-    env: { SLUICE_DATABASE_URL: stack.databaseUrl },
-  });
+  const traffic = startTraffic(stack.databaseUrl, rate);
   using reader = new Reader();
   try {
-    const pause = async (ms: number) => {
-      const begun = Date.now();
-      await pipeline.until(() => Date.now() - begun >= ms);
-    };
     await pipeline.until(() => visible.length > 0); // the connector has begun to stream
-    await pause(WARM_UP_MS / 2); // the topics of all tables are there
+    await pipeline.during(WARM_UP_MS / 2); // the topics of all tables are there
     await Promise.race([reader.start(stack.brokers), pipeline.until(() => false)]);
-    await pause(WARM_UP_MS / 2);
+    await pipeline.during(WARM_UP_MS / 2);
     using rss = new RssSampler();
     const [before, commitsBefore, begun] = [pipeline.changes, visible.length, Date.now()];
     const watch = new Stopwatch();
-    {
-      using bar = progressBar("measuring", MEASURED_MS / 1000, { unit: "s" });
-      await pipeline.until(() => {
-        const ms = Date.now() - begun;
-        bar.update(Math.min(ms, MEASURED_MS) / 1000);
-        return ms >= MEASURED_MS;
-      });
-    }
+    await pipeline.measuring(MEASURED_MS);
     const taken = watch.read();
     const [changes, commits] = [pipeline.changes - before, visible.length - commitsBefore];
     const ended = Date.now();
-    await pause(1000); // of more traffic, which tells that all of the time measured has come
+    await pipeline.during(1000); // of more traffic, which tells that all of the time measured has come
     await traffic.stop();
     const ends: End[] = [];
     const hasCome = () => ends.some(({ committedMs }) => committedMs >= begun + MEASURED_MS);
     while (!hasCome() && Date.now() - ended < LATER_MS) {
-      await pause(500);
+      await pipeline.during(500);
       ends.push(...await reader.take());
     }
     const cutOff = hasCome() ? "" : "; the connector's last had not come when it was given up";

@@ -1,13 +1,12 @@
 /** Sluice itself, as `serve` runs it, on a bench's topics: what it takes to drain them. */
 import { BANK_TABLES } from "./bank_tables.ts";
-import { Child } from "../src/dev/child.ts";
 import { getChanges } from "../src/dev/readiness.ts";
-import { freePort } from "../src/dev/embedded_postgres.ts";
-import { RUN_FLAGS } from "../src/flags.ts";
+import { ServeProcess } from "./serve.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** How precisely times are taken. */
 const POLL_MS = 50;
+const START_POLL_MS = 5;
 
 export interface ServeOptions {
   readonly brokers: string;
@@ -21,8 +20,7 @@ export interface ServeOptions {
 /** A `serve` that is running. */
 export class BenchServe implements AsyncDisposable {
   private constructor(
-    private readonly child: Child,
-    private readonly base: string,
+    private readonly serve: ServeProcess,
     /** From the start of the process until /healthz answered. */
     readonly healthySeconds: number,
     /** As `performance.now`. */
@@ -31,45 +29,33 @@ export class BenchServe implements AsyncDisposable {
 
   /** Starts it, and waits for /healthz. */
   static async start(options: ServeOptions): Promise<BenchServe> {
-    const address = `127.0.0.1:${freePort()}`;
     const begun = performance.now();
-    const child = new Child({
-      name: "serve",
-      flags: RUN_FLAGS,
-      args: ["serve"],
-      env: {
-        SLUICE_SOURCE: "kafka",
-        SLUICE_KAFKA_BROKERS: options.brokers,
-        SLUICE_KAFKA_TOPIC_PREFIX: options.prefix,
-        SLUICE_KAFKA_GROUP: crypto.randomUUID(),
-        SLUICE_DATABASE_URL: options.databaseUrl,
-        SLUICE_DATA_DIR: options.dataDir,
-        SLUICE_HTTP_ADDR: address,
-        SLUICE_MEMORY_TOTAL_MB: String(options.totalMb),
-      },
+    const serve = ServeProcess.start({
+      SLUICE_SOURCE: "kafka",
+      SLUICE_KAFKA_BROKERS: options.brokers,
+      SLUICE_KAFKA_TOPIC_PREFIX: options.prefix,
+      SLUICE_KAFKA_GROUP: crypto.randomUUID(),
+      SLUICE_DATABASE_URL: options.databaseUrl,
+      SLUICE_DATA_DIR: options.dataDir,
+      SLUICE_MEMORY_TOTAL_MB: String(options.totalMb),
     });
-    const base = `http://${address}`;
     try {
-      await Promise.race([child.failure(), isHealthy(base)]);
+      await serve.until(() => isHealthy(serve.base), START_POLL_MS);
     } catch (error) {
-      await child.stop();
+      await serve[Symbol.asyncDispose]();
       throw error;
     }
     const now = performance.now();
-    return new BenchServe(child, base, (now - begun) / 1000, now);
+    return new BenchServe(serve, (now - begun) / 1000, now);
   }
 
   /** Resolves when so many changes are durable: how long that took since /healthz answered. */
   async drained(changes: number): Promise<{ seconds: number; usage: Usage | undefined }> {
-    let isOver = false;
-    const failure = this.child.failure();
-    failure.catch(() => isOver = true);
-    while (!isOver && ((await getChanges(this.base))?.streamed ?? 0) < changes) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    if (isOver) await failure;
+    const { serve } = this;
+    const applied = async () => (await getChanges(serve.base))?.streamed ?? 0;
+    await serve.until(async () => await applied() >= changes, POLL_MS);
     const seconds = (performance.now() - this.healthyAt) / 1000;
-    return { seconds, usage: await usageOf(this.child.pid) };
+    return { seconds, usage: await usageOf(serve.pid) };
   }
 
   /** Rows of each current table. */
@@ -77,28 +63,18 @@ export class BenchServe implements AsyncDisposable {
     const counts = BANK_TABLES.map(({ name }) =>
       `(SELECT count(*) FROM public.${name}) AS ${name}`
     );
-    const response = await fetch(`${this.base}/v1/sql`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ sql: `SELECT ${counts.join(", ")}` }),
-    });
-    if (!response.ok) throw new Error(`/v1/sql: ${await response.text()}`);
-    const { rows: [row] } = await response.json();
-    const values = Array.isArray(row) ? row : BANK_TABLES.map(({ name }) => row[name]);
-    return Object.fromEntries(BANK_TABLES.map(({ name }, i) => [name, Number(values[i])]));
+    const row = await this.serve.sqlRow(`SELECT ${counts.join(", ")}`);
+    return Object.fromEntries(BANK_TABLES.map(({ name }, i) => [name, row[i]]));
   }
 
   /** Ends it in good order. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.child.stop();
+    await this.serve[Symbol.asyncDispose]();
   }
 }
 
-async function isHealthy(base: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${base}/healthz`).catch(() => undefined); // nobody listens yet
-    await response?.body?.cancel();
-    if (response?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+async function isHealthy(base: string): Promise<boolean> {
+  const response = await fetch(`${base}/healthz`);
+  await response.body?.cancel();
+  return response.ok;
 }

@@ -9,10 +9,20 @@ import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts"
 import { BenchPipeline, benchServer, settle } from "./setup.ts";
 
 /** Changes of an average transaction of the generator's. */
-export const CHANGES_PER_TRANSACTION = 3.8;
+const CHANGES_PER_TRANSACTION = 3.8;
 /** The start of the traffic, which is not measured. */
 const WARM_UP_MS = 5000;
 const MEASURED_MS = 30_000;
+
+/** The generator in a process of its own, with `rate` changes a second. */
+export function startTraffic(databaseUrl: string, rate: number): Child {
+  return new Child({
+    name: "generate",
+    flags: ["run", "-A"],
+    args: ["generate", `--rate=${Math.round(rate / CHANGES_PER_TRANSACTION)}`],
+    env: { SLUICE_DATABASE_URL: databaseUrl },
+  });
+}
 
 export async function benchLatency(
   { rows = 1_000_000, totalMb, rate = 2000 }: BenchOptions,
@@ -26,28 +36,14 @@ export async function benchLatency(
   using rss = new RssSampler();
   const pipeline = await BenchPipeline.open(server.url(), `${server.folder}/data`, totalMb);
   await pipeline.until(() => pipeline.pipeline.status().phase === "streaming");
-  const traffic = new Child({
-    name: "generate",
-    flags: ["run", "-A"],
-    args: ["generate", `--rate=${Math.round(rate / CHANGES_PER_TRANSACTION)}`],
-    env: { SLUICE_DATABASE_URL: server.url() },
-  });
+  const traffic = startTraffic(server.url(), rate);
   try {
-    let begun = Date.now();
-    await pipeline.until(() => Date.now() - begun >= WARM_UP_MS);
+    await pipeline.during(WARM_UP_MS);
     const before = pipeline.changes;
     pipeline.visibleMs.length = 0;
     pipeline.commitMs.length = 0;
-    begun = Date.now();
     const watch = new Stopwatch();
-    {
-      using bar = progressBar("measuring", MEASURED_MS / 1000, { unit: "s" });
-      await pipeline.until(() => {
-        const ms = Date.now() - begun;
-        bar.update(Math.min(ms, MEASURED_MS) / 1000);
-        return ms >= MEASURED_MS;
-      });
-    }
+    await pipeline.measuring(MEASURED_MS);
     const taken = watch.read();
     const visible = pipeline.visibleMs.toSorted((a, b) => a - b);
     const commits = pipeline.commitMs.length;

@@ -22,7 +22,7 @@ const SILENT_MS_MAX = 300_000;
 const FENCE = "CREATE TABLE fence (id int PRIMARY KEY)";
 
 /** A row with all that was seen of its memory. */
-export interface Measured extends Row {
+interface Measured extends Row {
   samples: MemorySample[];
 }
 
@@ -164,7 +164,7 @@ function progress(
 }
 
 /** Plots what was measured within a budget. Resolves with the file. */
-export async function plotMemory(totalMb: number, measured: Measured[]): Promise<string> {
+async function plotMemory(totalMb: number, measured: Measured[]): Promise<string> {
   return await writePlot(
     `memory-${totalMb}`,
     ...measured.map(({ what, note, samples }) => ({

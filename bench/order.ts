@@ -8,7 +8,8 @@ import type { Buffer } from "node:buffer";
 import type { Batch } from "../src/batch/batch.ts";
 import { Pool } from "../src/batch/pool.ts";
 import { TableLayout } from "../src/batch/column.ts";
-import type { Table } from "../src/catalog/catalog.ts";
+import { type Table, tableName } from "../src/catalog/catalog.ts";
+import { readCatalog } from "../src/catalog/postgres.ts";
 import { COMMIT, END } from "../src/decode/decoder.ts";
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
 import { Order } from "../src/source/kafka/order.ts";
@@ -17,8 +18,6 @@ import { readBatches } from "../src/source/kafka/record_batch.ts";
 import { batchBytes } from "../src/source/kafka/record_batch_fixture.ts";
 import { TopicNames } from "../src/source/kafka/topics.ts";
 import { BankEvents, type Message } from "./bank_events.ts";
-import { readCatalog } from "../src/catalog/postgres.ts";
-import { tableName } from "../src/catalog/catalog.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { BANK } from "./bank_tables.ts";
 import { type BenchOptions, type Row, Stopwatch } from "./report.ts";
@@ -52,10 +51,10 @@ interface Feed {
 }
 
 /** The bank's tables as a catalogue has them, by name. */
-export type Tables = ReadonlyMap<string, Table>;
+type Tables = ReadonlyMap<string, Table>;
 
 /** What a broker would have of the next `changes` changes, by topic: record batches. */
-export function recordBatches(events: BankEvents, changes: number): Map<string, Feed["batches"]> {
+function recordBatches(events: BankEvents, changes: number): Map<string, Feed["batches"]> {
   const topics = new Map<string, Feed["batches"]>();
   for (const [topic, messages] of events.next(changes)) {
     const batches = [];
@@ -68,7 +67,7 @@ export function recordBatches(events: BankEvents, changes: number): Map<string, 
 }
 
 /** Drains these topics. Returns how long that took, and how many rows there were. */
-export async function drainInMemory(
+async function drainInMemory(
   topics: ReadonlyMap<string, Feed["batches"]>,
   tables: Tables,
 ): Promise<{ seconds: number; cpuSeconds: number; rows: number }> {

@@ -50,8 +50,8 @@ export class ProcessMemory implements Disposable {
   }
 }
 
-/** A field of /proc/<pid>/status, which has kB. */
-function megabytes(status: string, field: string): number {
+/** A field of /proc/<pid>/status, which has kB, as MB with one decimal. */
+export function megabytes(status: string, field: string): number {
   const kb = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1];
   if (kb === undefined) throw new Error(`/proc/<pid>/status has no ${field}`);
   return Math.round(Number(kb) / 102.4) / 10;

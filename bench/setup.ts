@@ -3,6 +3,7 @@ import { Pool } from "../src/batch/pool.ts";
 import { planBudget } from "../src/budget.ts";
 import { startTemporaryPostgres, type TemporaryPostgres } from "../src/dev/embedded_postgres.ts";
 import { Pipeline } from "../src/pipeline.ts";
+import { progressBar } from "../src/progress.ts";
 import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { postgresCodec } from "../src/decode/codec.ts";
@@ -94,6 +95,23 @@ export class BenchPipeline {
       await new Promise((resolve) => setTimeout(resolve, 5));
       if (failure !== undefined) throw failure;
     }
+  }
+
+  /** Runs for so long. */
+  async during(ms: number): Promise<void> {
+    const begun = performance.now();
+    await this.until(() => performance.now() - begun >= ms);
+  }
+
+  /** Runs for the time that is measured, with a bar. */
+  async measuring(ms: number): Promise<void> {
+    using bar = progressBar("measuring", ms / 1000, { unit: "s" });
+    const begun = performance.now();
+    await this.until(() => {
+      const taken = performance.now() - begun;
+      bar.update(Math.min(taken, ms) / 1000);
+      return taken >= ms;
+    });
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { SOAK_TABLES } from "./soak_traffic.ts";
 import { type Changes, parseChanges, type Readiness } from "../src/dev/readiness.ts";
 import type { MemoryReport } from "../src/metrics.ts";
+import { megabytes } from "./rss.ts";
 import type { ServeProcess } from "./serve.ts";
 
 /** One look. MB are 2^20 bytes. */
@@ -98,7 +99,7 @@ export class SoakSampler {
     this.#counted = undefined;
     return {
       seconds,
-      rssMb: round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1024),
+      rssMb: megabytes(status, "VmRSS"),
       areasMb: Object.fromEntries(
         memory.areas.filter(({ usedBytes }) => usedBytes !== null)
           .map(({ area, usedBytes }) => [area, round(usedBytes!)]),

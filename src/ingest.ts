@@ -238,7 +238,7 @@ function watchMain(config: Config): Disposable {
 function endWithMain(seconds: number): void {
   const text = `sluice: the main isolate gave no sign of life for ${seconds} s, so ingest ends ` +
     "the process. Start Sluice again; nothing is lost.\n";
-  // Not waited for: whoever reads it may be why main hangs.
+  // Not waited for: whoever reads it may be why main hangs, and then there is nobody to tell.
   Deno.stderr.write(new TextEncoder().encode(text)).catch(() => {});
   const signal = Deno.build.os === "windows" ? "SIGKILL" : "SIGALRM";
   setTimeout(() => Deno.kill(Deno.pid, signal), LAST_WORDS_MS);

@@ -245,8 +245,8 @@ export class Pipeline {
   /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. Resolves with
    * whether the input has come. */
   async #await(reading: Reading): Promise<boolean> {
-    const isApplying = this.#applier.work !== undefined;
     if (!reading.isOver) {
+      const isApplying = this.#applier.work !== undefined;
       await this.#wait.until(1000, ...isApplying ? [this.#applier.settle()] : []);
     }
     return reading.hasCome;

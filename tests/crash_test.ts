@@ -4,9 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { Changes, crashes, envOf, makeAudited, recovers, Victim } from "./support/crash.ts";
-import { CAN_MOUNT, smallDisk } from "./support/disk.ts";
+import { diskTest } from "./support/disk.ts";
 import { faultTests } from "./support/faults.ts";
-import { TestDatabase } from "./support/postgres.ts";
 import { SluiceProcess } from "./support/process.ts";
 
 const { test, server } = faultTests();
@@ -147,17 +146,13 @@ async function untilFull(sluice: SluiceProcess): Promise<void> {
   });
 }
 
-Deno.test({
-  name: `faults: with a full disk the API goes on answering, and replication when there is room${
-    CAN_MOUNT ? "" : " [skipped: needs root, to mount a small disk]"
-  }`,
-  ignore: !CAN_MOUNT,
-  async fn() {
-    await using database = await TestDatabase.create(server(), "full_disk");
-    await using disk = await smallDisk(`${server().folder}/full`, 64);
-    assert.ok(disk, "no small disk could be mounted");
+diskTest(
+  "with a full disk the API goes on answering, and replication when there is room",
+  "full_disk",
+  server,
+  async (database, disk, dataDir) => {
     await makeAudited(database);
-    const options = { dataDir: `${server().folder}/full/data` };
+    const options = { dataDir };
     // The log file is on the full disk, too.
     const env = { ...envOf(database, options), SLUICE_LOG_FILE: "auto" };
     {
@@ -204,19 +199,15 @@ Deno.test({
     }
     await recovers(database, options, env);
   },
-});
+);
 
-Deno.test({
-  name: `faults: a first start on a full disk waits, and leaves no half of a file${
-    CAN_MOUNT ? "" : " [skipped: needs root, to mount a small disk]"
-  }`,
-  ignore: !CAN_MOUNT,
-  async fn() {
-    await using database = await TestDatabase.create(server(), "full_start");
-    await using disk = await smallDisk(`${server().folder}/full_start`, 64);
-    assert.ok(disk, "no small disk could be mounted");
+diskTest(
+  "a first start on a full disk waits, and leaves no half of a file",
+  "full_start",
+  server,
+  async (database, disk, dataDir) => {
     await makeAudited(database);
-    const options = { dataDir: `${server().folder}/full_start/data` };
+    const options = { dataDir };
     const env = { ...envOf(database, options), SLUICE_LOG_FILE: "auto" };
     await disk.fill(0);
     {
@@ -233,4 +224,4 @@ Deno.test({
     }
     await recovers(database, options, env);
   },
-});
+);

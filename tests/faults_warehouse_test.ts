@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { Fault } from "../src/errors.ts";
-import { CAN_MOUNT, smallDisk } from "./support/disk.ts";
+import { diskTest } from "./support/disk.ts";
 import { assertEqual, faultTests, seeded, until } from "./support/faults.ts";
 import { TestDatabase } from "./support/postgres.ts";
 import { runMain, SluiceProcess, warehouseFile } from "./support/process.ts";
@@ -102,53 +102,46 @@ test("a data folder that can't be made is a fault that names it", async (databas
 });
 
 /** A disk that becomes full while Sluice streams, with so many MB left at first. */
-function diskTest(name: string, id: string, megabytesLeft: number): void {
-  Deno.test({
-    name: `faults: ${name}${CAN_MOUNT ? "" : " [skipped: needs root, to mount a small disk]"}`,
-    ignore: !CAN_MOUNT,
-    async fn() {
-      await using database = await TestDatabase.create(server(), id);
-      await using disk = await smallDisk(`${server().folder}/${id}`, 64);
-      assert.ok(disk, "no small disk could be mounted");
-      await database.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
-      await database.query("INSERT INTO t VALUES (0, 'first')");
-      const options = { dataDir: `${server().folder}/${id}/data` };
-      await using replica = await Replica.start(database, options);
-      await replica.caughtUp();
-      await disk.fill(megabytesLeft);
-      let ended: unknown = "running";
-      void replica.ended.then((fault) => ended = fault);
-      const isOver = () => ended !== "running" || replica.pipeline.status().waiting !== null;
-      // A megabyte a transaction, of text that does not compress.
-      for (let from = 1; from < 30_000 && !isOver(); from += 300) {
-        await database.query(`INSERT INTO t SELECT n, (SELECT string_agg(md5(n::text || k), '')
+function fillTest(name: string, id: string, megabytesLeft: number): void {
+  diskTest(name, id, server, async (database, disk, dataDir) => {
+    await database.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
+    await database.query("INSERT INTO t VALUES (0, 'first')");
+    const options = { dataDir };
+    await using replica = await Replica.start(database, options);
+    await replica.caughtUp();
+    await disk.fill(megabytesLeft);
+    let ended: unknown = "running";
+    void replica.ended.then((fault) => ended = fault);
+    const isOver = () => ended !== "running" || replica.pipeline.status().waiting !== null;
+    // A megabyte a transaction, of text that does not compress.
+    for (let from = 1; from < 30_000 && !isOver(); from += 300) {
+      await database.query(`INSERT INTO t SELECT n, (SELECT string_agg(md5(n::text || k), '')
           FROM generate_series(1, 100) k) FROM generate_series(${from}, ${from + 299}) n`);
-        const target = await database.currentLsn();
-        await until("it is applied", () => replica.pipeline.durableLsn >= target || isOver());
-      }
-      if (ended === "running") {
-        assert.equal(replica.pipeline.status().waiting?.kind, "disk-full");
-        const reader = await replica.query("SELECT count(*)::INT FROM public.t").catch(String);
-        await disk.makeRoom();
-        await until("it goes on, or ends", () => {
-          return ended !== "running" || replica.pipeline.status().waiting === null;
-        });
-        assert.ok(Array.isArray(reader), `a reader was refused meanwhile: ${reader}`);
-        assert.equal(Number(reader[0][0]) % 300, 1, "half a transaction is visible");
-      } else await disk.makeRoom();
-      if (ended === "running") return void await assertEqual(replica);
-      // DuckDB gave up: then the process ends, saying why, and a restart goes on.
-      assert.ok(ended instanceof Fault, String(ended));
-      assert.equal(ended.kind, "disk-full", ended.message);
-      await replica.stop();
-      await using again = await Replica.start(database, options);
-      await assertEqual(again);
-    },
+      const target = await database.currentLsn();
+      await until("it is applied", () => replica.pipeline.durableLsn >= target || isOver());
+    }
+    if (ended === "running") {
+      assert.equal(replica.pipeline.status().waiting?.kind, "disk-full");
+      const reader = await replica.query("SELECT count(*)::INT FROM public.t").catch(String);
+      await disk.makeRoom();
+      await until("it goes on, or ends", () => {
+        return ended !== "running" || replica.pipeline.status().waiting === null;
+      });
+      assert.ok(Array.isArray(reader), `a reader was refused meanwhile: ${reader}`);
+      assert.equal(Number(reader[0][0]) % 300, 1, "half a transaction is visible");
+    } else await disk.makeRoom();
+    if (ended === "running") return void await assertEqual(replica);
+    // DuckDB gave up: then the process ends, saying why, and a restart goes on.
+    assert.ok(ended instanceof Fault, String(ended));
+    assert.equal(ended.kind, "disk-full", ended.message);
+    await replica.stop();
+    await using again = await Replica.start(database, options);
+    await assertEqual(again);
   });
 }
 
-diskTest("a disk that is full at COMMIT is waited for, and readers go on", "full_commit", 2);
-diskTest("a disk that is full at CHECKPOINT is no dead end", "full_checkpoint", 13);
+fillTest("a disk that is full at COMMIT is waited for, and readers go on", "full_commit", 2);
+fillTest("a disk that is full at CHECKPOINT is no dead end", "full_checkpoint", 13);
 
 // Memory
 

@@ -3,7 +3,7 @@
  * the pool's batches are free and none is enlarged. Real sources, a real warehouse, real failures.
  */
 import assert from "node:assert/strict";
-import { CAN_MOUNT, smallDisk } from "./support/disk.ts";
+import { diskTest } from "./support/disk.ts";
 import { assertEqual, faultOf, faultTests, seeded, until } from "./support/faults.ts";
 import { TestDatabase, testServer } from "./support/postgres.ts";
 import { Replica, type ReplicaOptions } from "./support/replica.ts";
@@ -118,17 +118,12 @@ test("pool: a source that ends with an error that stops", async (database, optio
 
 // Commits that fail
 
-Deno.test({
-  name: `faults: pool: a disk that is full at COMMIT${
-    CAN_MOUNT ? "" : " [skipped: needs root, to mount a small disk]"
-  }`,
-  ignore: !CAN_MOUNT,
-  async fn() {
-    await using database = await TestDatabase.create(server(), "pool_full");
-    await using disk = await smallDisk(`${server().folder}/pool_full`, 64);
-    assert.ok(disk, "no small disk could be mounted");
+diskTest(
+  "pool: a disk that is full at COMMIT",
+  "pool_full",
+  server,
+  async (database, disk, dataDir) => {
     await database.query(TABLE);
-    const dataDir = `${server().folder}/pool_full/data`;
     await watched(database, { dataDir }, async (replica, pool) => {
       await replica.caughtUp();
       await disk.fill(0);
@@ -143,7 +138,7 @@ Deno.test({
       assert.ok(pool.isWhole);
     });
   },
-});
+);
 
 test("pool: DuckDB's connection is gone when a batch is written", async (database, options) => {
   await database.query(TABLE);

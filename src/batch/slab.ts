@@ -46,9 +46,7 @@ export class Slab {
         mine.setFloat64(to + last, view.getFloat64(start + last, true), true);
       }
       ints[at + 1] = view.getInt32(start, true);
-      const low = this.#addressLow + to;
-      ints[at + 2] = low;
-      ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
+      this.#putAddress(at, to);
       return;
     }
     // Whole words, and what is left of the last one in the upper bytes of the word that ends there.
@@ -91,9 +89,13 @@ export class Slab {
     const { bytes, ints } = this;
     ints[at + 1] = bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 |
       bytes[offset + 3] << 24;
+    this.#putAddress(at, offset);
+  }
+
+  #putAddress(at: number, offset: number): void {
     const low = this.#addressLow + offset;
-    ints[at + 2] = low;
-    ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
+    this.ints[at + 2] = low;
+    this.ints[at + 3] = low >= 0x1_0000_0000 ? this.#addressHigh + 1 : this.#addressHigh;
   }
 
   /** The whole number of 8 bytes at a byte offset, such as a row's sequence number. */

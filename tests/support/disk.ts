@@ -1,15 +1,47 @@
 /** A disk of a few MB, for tests that fill it. */
+import assert from "node:assert/strict";
 import { statfs } from "node:fs/promises";
+import type { TemporaryPostgres } from "../../src/dev/embedded_postgres.ts";
+import { TestDatabase } from "./postgres.ts";
+
+/** Whether a small disk can be mounted here, asked once. */
+const CAN_MOUNT = Deno.build.os === "linux" && Deno.uid() === 0;
+const MEGABYTES = 64;
+
+/** A mounted disk. */
+export type SmallDisk = NonNullable<Awaited<ReturnType<typeof smallDisk>>>;
+
+/**
+ * A test with a database of the name `id` and a small disk, on which `dataDir` is to be made. Where
+ * no disk can be mounted it is skipped, and its name says why.
+ */
+export function diskTest(
+  name: string,
+  id: string,
+  server: () => TemporaryPostgres,
+  run: (database: TestDatabase, disk: SmallDisk, dataDir: string) => Promise<void>,
+): void {
+  Deno.test({
+    name: `faults: ${name}${CAN_MOUNT ? "" : " [skipped: needs root, to mount a small disk]"}`,
+    ignore: !CAN_MOUNT,
+    async fn() {
+      await using database = await TestDatabase.create(server(), id);
+      const folder = `${server().folder}/${id}`;
+      await using disk = await smallDisk(folder);
+      assert.ok(disk, "no small disk could be mounted");
+      await run(database, disk, `${folder}/data`);
+    },
+  });
+}
 
 /** Mounts a small disk; undefined when this machine does not let us. */
-export async function smallDisk(folder: string, megabytes: number) {
+async function smallDisk(folder: string) {
   const run = (command: string, ...args: string[]) =>
     new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output()
       .then(({ success }) => success, () => false);
   await Deno.mkdir(folder);
-  const mounted = Deno.build.os === "linux" && Deno.uid() === 0 &&
-    await run("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder);
-  if (!mounted) return undefined;
+  const size = `size=${MEGABYTES}m`;
+  if (!await run("mount", "-t", "tmpfs", "-o", size, "tmpfs", folder)) return undefined;
   const ballast = `${folder}/ballast`;
   return {
     /** Leaves so many MB. */
@@ -27,6 +59,3 @@ export async function smallDisk(folder: string, megabytes: number) {
     },
   };
 }
-
-/** Whether a small disk can be mounted here, asked once. */
-export const CAN_MOUNT = Deno.build.os === "linux" && Deno.uid() === 0;

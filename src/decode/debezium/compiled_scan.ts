@@ -1,7 +1,7 @@
 /** Generated ways through a record that skeleton.ts and fields.ts go through by tables. */
 import { compiled } from "./compiling.ts";
 import { anyString, digits, literal, plainString } from "./emit.ts";
-import type { Fields } from "./fields.ts";
+import { FALS_WORD, type Fields, NULL_WORD, TRUE_WORD } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
 import { FALSE, INTEGER, type JsonReader, NULL, STRING, TRUE } from "./json.ts";
 import type { Shape } from "./shape.ts";
@@ -16,9 +16,6 @@ export interface Usual {
   readonly length: number;
 }
 
-const NULL_WORD = 0x6c6c_756e;
-const TRUE_WORD = 0x6575_7274;
-const FALS_WORD = 0x736c_6166;
 /** Strings of one length are looked at without a loop: UUIDs, timestamps. Shorter ones may be so by
  * chance. */
 const UNROLLED_MIN = 20;

@@ -185,6 +185,6 @@ export class Fields {
 const EMPTY = Shape.root();
 
 /** `null`, `true` and `fals` as little-endian numbers. */
-const NULL_WORD = 0x6c6c_756e;
-const TRUE_WORD = 0x6575_7274;
-const FALS_WORD = 0x736c_6166;
+export const NULL_WORD = 0x6c6c_756e;
+export const TRUE_WORD = 0x6575_7274;
+export const FALS_WORD = 0x736c_6166;

@@ -55,10 +55,7 @@ export class Shape {
   }
 
   isSpelled(bytes: Uint8Array, start: number, stop: number): boolean {
-    const { spelled } = this;
-    if (spelled.length !== stop - start) return false;
-    for (let i = 0; i < spelled.length; i++) if (spelled[i] !== bytes[start + i]) return false;
-    return true;
+    return isSpelled(bytes, start, stop, this.spelled);
   }
 
   /** The place of the field of this name; −1: there is none. */
@@ -88,4 +85,16 @@ export class Shape {
     for (let at = this.parent; at !== null && at.count > 0; at = at.parent) names.push(at.name);
     return names.reverse();
   }
+}
+
+/** Whether `[start, stop)` of `bytes` are those of `text`. */
+export function isSpelled(
+  bytes: Uint8Array,
+  start: number,
+  stop: number,
+  text: Uint8Array,
+): boolean {
+  if (text.length !== stop - start) return false;
+  for (let i = 0; i < text.length; i++) if (text[i] !== bytes[start + i]) return false;
+  return true;
 }

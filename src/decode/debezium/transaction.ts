@@ -23,7 +23,7 @@ import {
   stringOf,
 } from "./json.ts";
 import { smallInteger } from "./numbers.ts";
-import { Shape } from "./shape.ts";
+import { isSpelled, Shape } from "./shape.ts";
 
 /** Reads the marks of one topic. */
 export class TransactionScanner {
@@ -113,12 +113,6 @@ export class TransactionScanner {
 
 const BEGIN = new TextEncoder().encode("BEGIN");
 const END = new TextEncoder().encode("END");
-
-function isSpelled(bytes: Uint8Array, start: number, stop: number, text: Uint8Array): boolean {
-  if (stop - start !== text.length) return false;
-  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
-  return true;
-}
 
 /** The place of a field that is a string. */
 function textAt(fields: Fields, name: string): number {

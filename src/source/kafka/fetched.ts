@@ -43,3 +43,6 @@ export interface Chunk {
   /** A record; it may be made at each call. */
   record(record: number): KafkaRecord;
 }
+
+/** A chunk that uses less than this part of the memory that it would hold is copied out of it. */
+export const USED_MIN = 1 / 4;

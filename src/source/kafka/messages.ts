@@ -5,15 +5,12 @@
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import { Aborted } from "./aborted.ts";
 import { NO_HEADERS } from "./record_batch.ts";
-import type { Chunk, Fetched, Message } from "./fetched.ts";
+import { type Chunk, type Fetched, type Message, USED_MIN } from "./fetched.ts";
 
 /** What V8's heap needs for a record beside its bytes: the object, and views of key and value.
  * Measured: 339 bytes, and 158 more for a header. */
 const RECORD_BYTES = 340;
 const HEADER_BYTES = 160;
-
-/** A chunk that uses less than this part of the memory that it would hold is copied out of it. */
-const USED_MIN = 1 / 4;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

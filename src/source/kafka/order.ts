@@ -85,7 +85,7 @@ export class Order {
   /** Records taken since the isolate last had its turn. */
   #taken = 0;
   /** Transactions that ended since all partitions were looked at. */
-  #ended = 0;
+  #sinceAll = 0;
   /** Changes that came again and were passed over. */
   duplicates = 0;
 
@@ -221,7 +221,7 @@ export class Order {
       if (this.#transactions.isOpen && this.#transactions.endIfWhole(this.#ours.has)) {
         if (this.#writer.nextSeq > this.#committedSeq) batch.endTransaction(this.#commitTimeMs);
         this.#committedSeq = this.#writer.nextSeq;
-        this.#ended++;
+        this.#sinceAll++;
         return COMMIT;
       }
       if (this.#taken >= RECORDS_MAX) return this.#transactions.isOpen ? END : COMMIT;
@@ -249,7 +249,7 @@ export class Order {
   #readLanes(batch: Batch): Stop | undefined {
     const before = this.#taken;
     const { ended } = this.#transactions;
-    if (ended !== undefined && this.#ended < TRANSACTIONS_MAX) {
+    if (ended !== undefined && this.#sinceAll < TRANSACTIONS_MAX) {
       for (const { table } of ended) {
         for (const lane of this.#lanes.of(table)) {
           const stop = this.#readLane(lane, batch);
@@ -258,7 +258,7 @@ export class Order {
       }
       if (this.#taken > before) return undefined;
     }
-    this.#ended = 0;
+    this.#sinceAll = 0;
     for (const lane of this.#lanes.all) {
       const stop = this.#readLane(lane, batch);
       if (stop !== undefined) return stop;

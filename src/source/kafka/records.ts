@@ -1,12 +1,9 @@
 /** What was decoded of a fetch, as our records. */
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import { Aborted } from "./aborted.ts";
-import type { Chunk, Fetched } from "./fetched.ts";
+import { type Chunk, type Fetched, USED_MIN } from "./fetched.ts";
 import { messageChunk } from "./messages.ts";
 import type { RecordBatch } from "./record_batch.ts";
-
-/** A chunk that uses less than this part of the memory that it would hold is copied out of it. */
-const USED_MIN = 1 / 4;
 
 /**
  * The records of `fetched` from offset `from` on, without what an aborted transaction wrote and
