@@ -59,7 +59,13 @@ export function fileOf(dataDir: string): string {
  */
 export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstance> {
   const file = fileOf(options.dataDir);
-  const isNew = !await isThere(file);
+  let isNew: boolean;
+  try {
+    await Deno.mkdir(options.dataDir, { recursive: true });
+    isNew = !await isThere(file);
+  } catch (error) {
+    throw openFault(file, error);
+  }
   try {
     return await open(file, options);
   } catch (error) {
@@ -75,7 +81,6 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
   const spill = join(options.dataDir, "spill");
   let instance: DuckDBInstance;
   try {
-    await Deno.mkdir(options.dataDir, { recursive: true });
     instance = await DuckDBInstance.create(file, {
       memory_limit: `${Math.floor(options.memoryBytes / 1024 / 1024)}MB`,
       temp_directory: spill,
