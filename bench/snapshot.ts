@@ -4,6 +4,7 @@ import { identifier, tableName } from "../src/catalog/catalog.ts";
 import { readCatalog } from "../src/catalog/postgres.ts";
 import { copyColumns } from "../src/decode/copy_binary.ts";
 import { progressBar } from "../src/progress.ts";
+import { FILE_NAME } from "../src/sink/warehouse/open.ts";
 import { connect } from "../src/source/postgres/connect.ts";
 import { Wire } from "../src/source/postgres/wire.ts";
 import { type BenchOptions, type Row, RssSampler, Stopwatch } from "./report.ts";
@@ -26,6 +27,7 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
   const taken = watch.read();
   const copied = pipeline.changes;
   await pipeline.close();
+  const { size } = await Deno.stat(`${server.folder}/data/${FILE_NAME}`);
   const bareAgain = await bareCopy(server.url());
   const bare = bareFirst.seconds < bareAgain.seconds ? bareFirst : bareAgain;
   return [
@@ -34,6 +36,7 @@ export async function benchSnapshot({ rows = 1_000_000, totalMb }: BenchOptions)
       rows: copied,
       ...taken,
       rssMb: rss.maxMb,
+      figures: { "file MB": Math.round(size / 1024 ** 2) },
       note: "durable, current tables and change logs; from connecting to the commit that " +
         "publishes it",
     },

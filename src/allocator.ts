@@ -21,11 +21,13 @@ const MAPPED_BYTES_MIN = 128 * 1024;
 /** What is free at the heap's end goes back when it is more than this. */
 const TRIM_BYTES = 1024 * 1024;
 
-/** A total below this has no room for what is free, and pays 8% more CPU for giving it back to the
- * system. jemalloc does it… */
+/** A total below this has no room for what is free. */
 const TIGHT_BYTES = 1024 * 1024 * 1024;
-/** …at once; else after this, which costs nothing. jemalloc's default is 10,000. */
+/** How long jemalloc keeps what is free, in ms; its default is 10,000. What goes back at once has to
+ * be taken and cleared again for the next statement: a third of the CPU of a steady load. */
 const DECAY_MS = 1000;
+const DECAY_MS_TIGHT = 100;
+const DECAY_MS_LARGE_VALUES = 0;
 
 /** No more arenas than this are looked for: jemalloc makes four for each core. */
 const ARENAS_MAX = 1024;
@@ -48,11 +50,14 @@ export function tuneProcess(totalBytes: number): boolean {
 }
 
 /**
- * For DuckDB, once it is loaded. `totalBytes`: the whole budget. True: it was done. DuckDB has no
- * setting for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
+ * For DuckDB, once it is loaded. `totalBytes`: the whole budget. `hasLargeValues`: values of which
+ * some dozens are all there is room for are being written. True: it was done. DuckDB has no setting
+ * for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
  */
-export function tuneDuckdb(totalBytes: number): boolean {
-  const decay = new BigInt64Array([totalBytes < TIGHT_BYTES ? 0n : BigInt(DECAY_MS)]);
+export function tuneDuckdb(totalBytes: number, hasLargeValues = false): boolean {
+  const isTight = totalBytes < TIGHT_BYTES;
+  const decayMs = !isTight ? DECAY_MS : hasLargeValues ? DECAY_MS_LARGE_VALUES : DECAY_MS_TIGHT;
+  const decay = new BigInt64Array([BigInt(decayMs)]);
   // A library that is loaded already is found by its name alone, wherever it lies.
   return attempt("DuckDB's jemalloc", "libduckdb.so", {
     duckdb_je_mallctl: {

@@ -61,6 +61,7 @@ class Ingest {
       dataDir: config.SLUICE_DATA_DIR,
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
+      onLargeValues: (areComing) => tuneDuckdb(budget.totalBytes, areComing),
     });
     tuneDuckdb(budget.totalBytes);
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);

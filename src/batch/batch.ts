@@ -86,7 +86,12 @@ export class Batch extends Slab {
 
   /** Bytes of the slab in use. */
   get usedBytes(): number {
-    return this.front + (this.bytes.length - this.back);
+    return this.front + this.stringBytes;
+  }
+
+  /** Bytes of its strings that are too long for their heads. */
+  get stringBytes(): number {
+    return this.bytes.length - this.back;
   }
 
   /** Bytes of memory behind this batch now, an enlarged slab included. */

@@ -34,6 +34,9 @@ const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 /** How large it is is looked at so often at most: the next commit waits for the answer. */
 const LOOK_MS_MIN = 100;
 
+/** Rows of more bytes than this, on average in a batch, have large values. */
+const LARGE_ROW_BYTES = 128 * 1024;
+
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
 
@@ -46,6 +49,8 @@ export interface WarehouseOptions {
   memoryBytes: number;
   /** How old a change in the log may become; null, the default: as old as it gets. */
   retentionMs?: number | null;
+  /** Told before the first rows with large values of a transaction are written, and after it. */
+  onLargeValues?: (areComing: boolean) => void;
 }
 
 /** See the top of this file. */
@@ -79,6 +84,8 @@ export class Warehouse implements Sink {
   #hasPosition = false;
   /** A snapshot was announced and not committed. */
   #announced = false;
+  /** The transaction has rows with large values. */
+  #hasLargeValues = false;
 
   private constructor(
     readonly instance: DuckDBInstance,
@@ -208,6 +215,10 @@ export class Warehouse implements Sink {
 
   async write(batch: Batch): Promise<void> {
     if (!this.#inTransaction) await this.#begin();
+    if (!this.#hasLargeValues && batch.stringBytes > LARGE_ROW_BYTES * batch.rows) {
+      this.#hasLargeValues = true;
+      this.options.onLargeValues?.(true);
+    }
     for (const segment of batch.segments.values()) {
       if (segment.rows === 0) continue;
       try {
@@ -250,7 +261,8 @@ export class Warehouse implements Sink {
 
   async abort(): Promise<void> {
     if (!this.#inTransaction) return;
-    this.#inTransaction = this.#isSnapshot = false;
+    this.#ended();
+    this.#isSnapshot = false;
     this.#layouts = this.#published;
     this.#folder.abort();
     this.#isUnsure = true;
@@ -339,6 +351,13 @@ export class Warehouse implements Sink {
    * must return no rows: with some, the outcome of what comes after it would not be told. */
   async #commit(last?: string): Promise<void> {
     await this.#sql.runPlain(last === undefined ? "COMMIT" : `${last}; COMMIT`);
+    this.#ended();
+  }
+
+  #ended(): void {
     this.#inTransaction = false;
+    if (!this.#hasLargeValues) return;
+    this.#hasLargeValues = false;
+    this.options.onLargeValues?.(false);
   }
 }

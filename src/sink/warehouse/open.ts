@@ -19,22 +19,25 @@ export interface OpenOptions {
 }
 
 /**
- * The size of a new file's blocks. What is appended takes two a column until a checkpoint, for the
- * values and for which are NULL, however few rows a table has; and the transaction itself takes up
- * to as much. 300 tables of ten columns, all changed in one: 394 + 68 MB with 64 kB, which is a
- * quarter of the default, and 98 + 53 with 16 kB, the least. What has no room is put on disk, a
- * file for each block, and that is slow. But what DuckDB keeps of each block in memory is in no
- * limit of its: a file of 560 MB in blocks of 16 kB took over 300 MB so, and appending a third more
- * CPU. 32 kB is between the two.
+ * The size of a new file's blocks, in bytes: a quarter of the default, and the least with which
+ * DuckDB packs a BIGINT's or a time's bits. What is appended takes two a column until a checkpoint,
+ * for the values and for which are NULL, however few rows a table has; and the transaction itself
+ * takes up to as much.
  */
-function blockBytes(memoryBytes: number): number {
-  return isTight(memoryBytes) ? 32_768 : 65_536;
-}
+const BLOCK_BYTES = 65_536;
 
 /** Whether DuckDB has so little that it matters how it uses it. */
 function isTight(memoryBytes: number): boolean {
   return memoryBytes < 480 * 1024 * 1024;
 }
+
+/**
+ * Strings are kept as they are, or by a dictionary where few are different. Of what DuckDB would
+ * try on each segment at each checkpoint, FSST takes most of a checkpoint's time, and zstd has to
+ * unpack 2,048 values to read one. The file is about a third larger for it. (DuckDB takes this
+ * setting from SQL only; among the options of an instance it is ignored.)
+ */
+const SET_STRINGS = "SET GLOBAL disabled_compression_methods = 'fsst,dict_fsst,zstd'";
 
 const OWN_TABLES = [
   "CREATE SCHEMA IF NOT EXISTS _sluice",
@@ -89,10 +92,9 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
       allocator_flush_threshold: `${Math.min(128, Math.floor(options.memoryBytes / 2 ** 23))}MB`,
       allocator_background_threads: "true",
       allocator_bulk_deallocation_flush_threshold: isTight(options.memoryBytes) ? "8MB" : "512MB",
-      // The newest form of the file: what it takes to compress it is a fifth less than for the
-      // oldest, which is DuckDB's default. It is set when the file is made.
-      storage_compatibility_version: "v1.5.0",
-      default_block_size: String(blockBytes(options.memoryBytes)),
+      // The last form of the file with a dictionary that is not FSST's too: see SET_STRINGS.
+      storage_compatibility_version: "v1.2.0",
+      default_block_size: String(BLOCK_BYTES),
       // One core is left to the isolates, which the sink works beside. On 2 cores a second thread
       // of DuckDB's took half as much CPU again, and a third of the rows per second away.
       threads: String(Math.max(1, navigator.hardwareConcurrency - 1)),
@@ -109,6 +111,7 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
   const connection = await instance.connect();
   try {
     await connection.run(`SET GLOBAL TimeZone = ${literal("UTC")}`);
+    await connection.run(SET_STRINGS);
     await connection.run("SET GLOBAL lock_configuration = true");
     for (const sql of OWN_TABLES) await connection.run(sql);
     await checkVersion(connection, file);
