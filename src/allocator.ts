@@ -12,6 +12,7 @@ import { logger } from "./log.ts";
 /** Parameters of mallopt(3), from glibc's malloc.h. */
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
+const M_ARENA_MAX = -8;
 
 /**
  * Larger pieces are mapped each by itself, and are gone when they are freed. It is glibc's default
@@ -20,6 +21,8 @@ const M_MMAP_THRESHOLD = -3;
 const MAPPED_BYTES_MIN = 128 * 1024;
 /** What is free at the heap's end goes back when it is more than this. */
 const TRIM_BYTES = 1024 * 1024;
+/** What one thread has freed, another can use: glibc would make eight heaps for each core. */
+const HEAPS_MAX = 2;
 
 /** A total below this has no room for what is free. */
 const TIGHT_BYTES = 1024 * 1024 * 1024;
@@ -44,8 +47,11 @@ export function tuneProcess(totalBytes: number): boolean {
   return attempt("glibc", "libc.so.6", {
     mallopt: { parameters: ["i32", "i32"], result: "i32" },
   }, ({ mallopt }) => {
-    const isSet = mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN) === 1;
-    return mallopt(M_TRIM_THRESHOLD, TRIM_BYTES) === 1 && isSet;
+    return ([
+      [M_MMAP_THRESHOLD, MAPPED_BYTES_MIN],
+      [M_TRIM_THRESHOLD, TRIM_BYTES],
+      [M_ARENA_MAX, HEAPS_MAX],
+    ] as const).map(([parameter, value]) => mallopt(parameter, value)).every((set) => set === 1);
   });
 }
 

@@ -4,6 +4,8 @@ import { collectGarbage, tuneDuckdb, tuneProcess } from "./allocator.ts";
 
 const MB = 1024 * 1024;
 const isLinux = Deno.build.os === "linux";
+/** As open.ts has them: without threads of its own, jemalloc gives back only when it is used. */
+const OPTIONS = { threads: "1", allocator_background_threads: "true" };
 
 Deno.test("garbage is collected when it is asked for", () => {
   let held: unknown[] | undefined = Array.from({ length: 200_000 }, (_, i) => ({ i }));
@@ -14,23 +16,33 @@ Deno.test("garbage is collected when it is asked for", () => {
   assert(Deno.memoryUsage().heapUsed < before - 4 * MB);
 });
 
-Deno.test({
-  name: "with a tight budget, what DuckDB frees goes back to the system",
-  ignore: !isLinux,
-  fn: async () => {
-    const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
-    assert(tuneProcess(512 * MB));
-    assert(tuneDuckdb(512 * MB));
-    const connection = await instance.connect();
-    const rss = () => Deno.memoryUsage().rss / MB;
-    const before = rss();
-    await connection.run("CREATE TABLE t AS SELECT repeat('x', 1000000) AS v FROM range(200)");
-    const held = rss() - before;
-    await connection.run("DROP TABLE t");
-    const kept = rss() - before;
-    assert(held > 150, `${held} MB were held`);
-    assert(kept < held / 2, `${kept} MB of ${held} were kept`);
-    connection.closeSync();
-    instance.closeSync();
-  },
-});
+for (const hasLargeValues of [true, false]) {
+  Deno.test({
+    name: "with a tight budget, what DuckDB frees goes back to the system " +
+      (hasLargeValues ? "at once while values are large" : "soon"),
+    ignore: !isLinux,
+    fn: async () => {
+      const instance = await DuckDBInstance.create(":memory:", OPTIONS);
+      assert(tuneProcess(512 * MB));
+      assert(tuneDuckdb(512 * MB, hasLargeValues));
+      const connection = await instance.connect();
+      const rss = () => Deno.memoryUsage().rss / MB;
+      const before = rss();
+      await connection.run("CREATE TABLE t AS SELECT repeat('x', 1000000) AS v FROM range(200)");
+      const held = rss() - before;
+      assert(held > 150, `${held} MB were held`);
+      await connection.run("DROP TABLE t");
+      const kept = () => rss() - before;
+      if (!hasLargeValues) await until(() => kept() < held / 2);
+      assert(kept() < held / 2, `${kept()} MB of ${held} were kept`);
+      connection.closeSync();
+      instance.closeSync();
+    },
+  });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo() && tries < 100; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -15,6 +15,9 @@ import { align, Slab } from "./slab.ts";
 
 export { type Chunk, OP, type Op, type RowHead, Segment };
 
+/** The flag of an unchanged value, ASCII `1`. */
+const UNCHANGED = 0x31;
+
 /** DuckDB's vector size: no chunk has more rows. */
 export const CHUNK_ROWS_MAX = 2048;
 const CHUNK_ROWS_MIN = 32;
@@ -253,7 +256,9 @@ export class Batch extends Slab {
     const bit = chunk.validity[META.unchanged] + (chunk.rows >> 3);
     this.bytes[bit] |= 1 << (chunk.rows & 7);
     this.putString(chunk, META.unchanged, chunk.rows, flags, 0, flags.length);
-    segment.hasUnchanged = true;
+    for (let i = 0; i < flags.length; i++) {
+      if (flags[i] === UNCHANGED) segment.unchanged[i] = true;
+    }
   }
 
   /** Notes that what follows belongs to a source transaction that committed at this time. */

@@ -30,11 +30,17 @@ export interface RowHead {
 export class Segment {
   readonly chunks: Chunk[] = [];
   readonly counts: Record<Op, number> = { c: 0, u: 0, d: 0, r: 0, t: 0 };
-  /** Some row has an unchanged value that the sink must fill in. */
-  hasUnchanged = false;
+  /** Which of the layout's toastable columns have an unchanged value, in some row, that the sink
+   * must fill in. */
+  readonly unchanged: boolean[] = [];
   rows = 0;
 
   constructor(readonly layout: TableLayout) {}
+
+  /** Some row has an unchanged value. */
+  get hasUnchanged(): boolean {
+    return this.unchanged.length > 0;
+  }
 }
 
 /** By name, since a property that is named by a variable is looked up each time. */

@@ -2,7 +2,7 @@
  * Hands a batch's columns to DuckDB: one copy a column and chunk. Synchronous, since DuckDB's
  * appender is; when it returns, DuckDB has copied what the strings' heads point to.
  */
-import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType } from "@duckdb/node-api";
+import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import { type Batch, type Chunk, CHUNK_ROWS_MAX, type Segment } from "../../batch/batch.ts";
 import { META } from "../../batch/column.ts";
@@ -20,13 +20,26 @@ export interface Target {
   readonly sources: readonly number[];
   /** Those of them that hold a list's text, where the table has the list (list.ts). */
   readonly lists?: readonly number[];
-  /** The types of its columns, from when it was first appended to. */
-  types?: DuckDBType[];
 }
 
-/** See the top of this file. Holds the memory for one column of one chunk. */
+/** Room for a chunk of a target's rows. */
+interface Room {
+  readonly rows: DuckDBDataChunk;
+  /** The vector of each of its columns. */
+  readonly vectors: readonly duckdb.Vector[];
+}
+
+/** Room is kept for so many targets, those used last: it takes some 20 kB a column. */
+const ROOMS_MAX = 16;
+
+/**
+ * See the top of this file. Holds the memory for one column of one chunk, and for a chunk of each of
+ * some targets: for every object of DuckDB's that is made, Deno 2.9.6 keeps 48 bytes for good.
+ */
 export class Appender {
   readonly #values = new Int32Array(CHUNK_ROWS_MAX * 4);
+  /** The one used last is the last. */
+  readonly #rooms = new Map<Target, Room>();
 
   constructor(private readonly connection: DuckDBConnection) {}
 
@@ -35,14 +48,13 @@ export class Appender {
     const { catalog, schema, name, sources, lists } = target;
     const appender = await this.connection.createAppender(name, schema, catalog);
     try {
-      target.types ??= sources.map((_, i) => appender.columnType(i));
-      const rows = DuckDBDataChunk.create(target.types);
+      const { rows, vectors } = this.#roomFor(target, appender);
       for (const chunk of segment.chunks) {
         if (chunk.rows === 0) continue;
         rows.reset();
         rows.rowCount = chunk.rows;
         sources.forEach((source, i) => {
-          const vector = duckdb.data_chunk_get_vector(rows.chunk, i);
+          const vector = vectors[i];
           if (source === OP_TEXT) return this.#copyOps(vector, batch, chunk);
           copyValidity(vector, batch, chunk, source);
           if (lists?.includes(source)) copyList(vector, batch, chunk, source);
@@ -51,12 +63,29 @@ export class Appender {
         appender.appendDataChunk(rows);
       }
       appender.closeSync();
+      rows.reset(); // lists have memory of their own
     } catch (error) {
+      this.#rooms.delete(target);
       // What it holds would be written when it is collected as garbage, into whatever the
       // connection does then.
       appender.clear();
       throw error;
     }
+  }
+
+  #roomFor(target: Target, appender: DuckDBAppender): Room {
+    let room = this.#rooms.get(target);
+    if (room === undefined) {
+      const rows = DuckDBDataChunk.create(target.sources.map((_, i) => appender.columnType(i)));
+      const { chunk } = rows;
+      const vectors = target.sources.map((_, i) => duckdb.data_chunk_get_vector(chunk, i));
+      room = { rows, vectors };
+    }
+    this.#rooms.delete(target);
+    this.#rooms.set(target, room);
+    const [oldest] = this.#rooms.keys();
+    if (this.#rooms.size > ROOMS_MAX) this.#rooms.delete(oldest);
+    return room;
   }
 
   /** The ops as strings of one letter. */

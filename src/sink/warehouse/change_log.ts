@@ -27,6 +27,8 @@ export class ChangeLog {
   readonly #appender: Appender;
   /** By layout; null: only SQL can write to the table. */
   readonly #targets = new WeakMap<TableLayout, Target | null>();
+  /** By layout: the temporary table of its rows as they came. */
+  readonly #staging = new WeakMap<TableLayout, Target>();
 
   constructor(
     private readonly connection: DuckDBConnection,
@@ -40,15 +42,20 @@ export class ChangeLog {
     const target = segment.hasUnchanged ? null : await this.#target(segment.layout);
     if (target !== null) return await this.#appender.append(target, batch, segment);
     await this.stage(DELTA, batch, segment);
-    for (const sql of logDelta(segment, DELTA, current())) await this.run(sql);
-    await this.run(`DROP TABLE ${DELTA}`);
+    const statements = [...logDelta(segment, DELTA, current()), `DROP TABLE ${DELTA}`];
+    await this.run(statements.join(";\n")); // one call: one way to DuckDB's thread
   }
 
   /** Makes the temporary table `name` of `segment`'s rows as they came. */
   async stage(name: string, batch: Batch, segment: Segment): Promise<void> {
-    await this.run(createDelta(segment.layout, name));
-    const sources = segment.layout.columns.map((_, i) => i);
-    await this.#appender.append({ catalog: "temp", schema: "main", name, sources }, batch, segment);
+    const { layout } = segment;
+    await this.run(createDelta(layout, name));
+    let target = this.#staging.get(layout);
+    if (target?.name !== name) {
+      const sources = layout.columns.map((_, i) => i);
+      this.#staging.set(layout, target = { catalog: "temp", schema: "main", name, sources });
+    }
+    await this.#appender.append(target, batch, segment);
   }
 
   /** Finds out how the columns lie in the file: one that came later is behind our own. */

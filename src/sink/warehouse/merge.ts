@@ -24,9 +24,8 @@ export function createDelta(layout: TableLayout, name: string): string {
  * current rows before the delta.
  */
 export function logDelta(segment: Segment, delta: string, current: string): string[] {
-  const { layout } = segment;
-  const statements = segment.hasUnchanged ? resolveUnchanged(layout, delta, current) : [];
-  return [...statements, insertLog(layout, delta)];
+  const statements = segment.hasUnchanged ? resolveUnchanged(segment, delta, current) : [];
+  return [...statements, insertLog(segment.layout, delta)];
 }
 
 function insertLog({ table }: TableLayout, delta: string): string {
@@ -41,35 +40,40 @@ function insertLog({ table }: TableLayout, delta: string): string {
  * values left out) follows the `d` of its old key in the delta, and finds the stored row by that;
  * the decoder sees to it that nothing of the table comes before it in its batch.
  */
-function resolveUnchanged(
-  { table, toastable }: TableLayout,
-  delta: string,
-  current: string,
-): string[] {
+function resolveUnchanged(segment: Segment, delta: string, current: string): string[] {
+  const { table, toastable } = segment.layout;
+  const columns = toastable
+    .map((index, at) => ({ index, at }))
+    .filter(({ at }) => segment.unchanged[at]);
   const isKept = (at: number, row: string) => `substr(${row}m_unchanged, ${at + 1}, 1) = '1'`;
-  const keyMatch = (a: (i: number) => string, b: (i: number) => string) =>
-    table.key.map((i) => `${a(i)} = ${b(i)}`).join(" AND ");
-  const statements: string[] = [];
-  toastable.forEach((index, at) => {
-    const column = `c${index}`;
-    const keys = table.key.map((i) => `c${i}`).join(", ");
-    // 1. From the stored row, for the first versions in the delta; by the old key for a new one.
-    const oldKey = (i: number) => `CASE WHEN d.m_op = ord('c') THEN o.c${i} ELSE d.c${i} END`;
+  // 1. From the stored row, for the first versions in the delta; by the old key for a new one.
+  const hasNewKeys = segment.counts.c > 0;
+  const before = hasNewKeys ? `LEFT JOIN ${delta} AS o ON o.m_seq = d.m_seq - 1` : "";
+  const oldKey = (i: number) =>
+    hasNewKeys ? `CASE WHEN d.m_op = ord('c') THEN o.c${i} ELSE d.c${i} END` : `d.c${i}`;
+  const sameKeys = table.key.map((i) =>
+    `t.${identifier(table.columns[i].name)} = ${cast(table, i, oldKey(i))}`
+  );
+  const values = columns.map(({ index }) => {
+    const column = table.columns[index];
+    return `${stored(column, `t.${identifier(column.name)}`)} AS v${index}`;
+  });
+  const sets = columns.map(({ index, at }) =>
+    `c${index} = CASE WHEN ${isKept(at, "d.")} THEN s.v${index} ELSE d.c${index} END`
+  );
+  const statements = [
+    `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (
+      SELECT d.m_seq AS seq, ${values.join(", ")}
+      FROM ${delta} AS d ${before} JOIN (${current}) AS t ON ${sameKeys.join(" AND ")}
+      WHERE d.m_unchanged IS NOT NULL
+    ) AS s WHERE d.m_seq = s.seq`,
+  ];
+  if (segment.rows === 1) return statements;
+  // 2. From the last version of the key in the delta that has it, which is newer.
+  const keys = table.key.map((i) => `c${i}`).join(", ");
+  for (const { index, at } of columns) {
     statements.push(
-      `UPDATE ${delta} AS d SET ${column} = s.v FROM (
-        SELECT d.m_seq AS seq, ${
-        stored(table.columns[index], `t.${identifier(table.columns[index].name)}`)
-      } AS v
-        FROM ${delta} AS d LEFT JOIN ${delta} AS o ON o.m_seq = d.m_seq - 1
-        JOIN (${current}) AS t ON ${
-        keyMatch((i) => `t.${identifier(table.columns[i].name)}`, (i) => cast(table, i, oldKey(i)))
-      }
-        WHERE ${isKept(at, "d.")}
-      ) AS s WHERE d.m_seq = s.seq`,
-    );
-    // 2. From the last version of the key in the delta that has it, which is newer.
-    statements.push(
-      `UPDATE ${delta} AS d SET ${column} = b.${column} FROM (
+      `UPDATE ${delta} AS d SET c${index} = b.c${index} FROM (
         SELECT m_seq AS seq, max(CASE WHEN m_unchanged IS NULL OR NOT ${isKept(at, "")}
           OR m_op = ord('c') THEN m_seq END) OVER (PARTITION BY ${keys} ORDER BY m_seq) AS base
         FROM ${delta}
@@ -77,7 +81,7 @@ function resolveUnchanged(
       WHERE d.m_seq = w.seq AND ${isKept(at, "d.")} AND d.m_op <> ord('c')
         AND b.m_seq = w.base`,
     );
-  });
+  }
   return statements;
 }
 
