@@ -46,7 +46,7 @@ const MB = 1024 * 1024;
  */
 const AREA_FLOORS_MB: Partial<Record<Area, number>> = {
   "framework-heap": 20,
-  "managed": 160,
+  "managed": 144,
   "network": 36,
   "metaspace": 96,
 };

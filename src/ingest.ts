@@ -14,9 +14,10 @@ import { Pipeline } from "./pipeline.ts";
 import { Warehouse } from "./sink/warehouse/duckdb.ts";
 import { WarehouseReader } from "./sink/warehouse/reader.ts";
 import { RefusalError } from "./sink/warehouse/refusal.ts";
+import { LOG_COLUMNS } from "./sink/warehouse/tables.ts";
 import { SIGN_MS, Silence } from "./silence.ts";
 import { formatLsn } from "./source/position.ts";
-import { makeSource } from "./sources.ts";
+import { countColumns, makeSource } from "./sources.ts";
 import type { Source, SourceHealth } from "./source/source.ts";
 
 /** How often main hears how we are. */
@@ -61,6 +62,7 @@ class Ingest {
       dataDir: config.SLUICE_DATA_DIR,
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
+      countColumns: () => countColumns(config, LOG_COLUMNS.length),
       onLargeValues: (areComing) => tuneDuckdb(budget.totalBytes, areComing),
     });
     tuneDuckdb(budget.totalBytes);

@@ -1,11 +1,20 @@
 /** The source that SLUICE_SOURCE names, made from the settings. */
+import type { Table } from "./catalog/catalog.ts";
+import { readCatalog } from "./catalog/postgres.ts";
 import { type Config, requireSource } from "./config.ts";
 import { debeziumCodec } from "./decode/debezium/codec.ts";
 import { postgresCodec } from "./decode/codec.ts";
+import { logger } from "./log.ts";
 import { clusterOptions } from "./source/kafka/settings.ts";
 import { KafkaSource } from "./source/kafka/kafka.ts";
 import { PostgresSource } from "./source/postgres/postgres.ts";
+import { connect } from "./source/postgres/connect.ts";
 import type { Source } from "./source/source.ts";
+
+/** {@linkcode countColumns} waits no longer: a start that can do without it does. */
+const ANSWER_MS_MAX = 3000;
+
+const log = logger("service");
 
 /** A share of the network area is for one message in its buffer; the rest for what is queued. */
 const MESSAGE_SHARE = 0.5;
@@ -45,4 +54,36 @@ export function makeSource(
     statusIntervalMs: config.SLUICE_STATUS_INTERVAL_SECONDS * 1000,
     messageBytesMax: Math.floor(networkBytes * MESSAGE_SHARE),
   }, postgresCodec);
+}
+
+/**
+ * How many columns the source's tables have in all, with so many more for each table. Asks the
+ * database itself, also for a source that reads topics. 0: it can't be told now; whoever needs the
+ * database says why.
+ */
+export async function countColumns(config: Config, moreEach: number): Promise<number> {
+  const url = config.SLUICE_DATABASE_URL;
+  if (url === undefined) return 0;
+  const late = Promise.withResolvers<number>();
+  const timer = setTimeout(() => late.reject(new Error("no answer yet")), ANSWER_MS_MAX);
+  const counted = ask(url, config.SLUICE_TABLES).then((tables) =>
+    tables.reduce((sum, { columns }) => sum + columns.length + moreEach, 0)
+  );
+  try {
+    return await Promise.race([counted, late.promise]);
+  } catch (error) {
+    log.debug("how many columns there are is not known: {error}", { error: String(error) });
+    return 0;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function ask(url: string, patterns: string[]): Promise<readonly Table[]> {
+  const client = await connect(url, { applicationName: "sluice" });
+  try {
+    return (await readCatalog(client, patterns)).tables;
+  } finally {
+    await client.end();
+  }
 }

@@ -13,7 +13,7 @@ import type { Sink, SinkState, SnapshotOrigin } from "../sink.ts";
 import { ChangeLog } from "./change_log.ts";
 import { Folder } from "./fold.ts";
 import { insertLetters } from "./letters.ts";
-import { diskFull, FILE_NAME, isDiskFull, openWarehouse } from "./open.ts";
+import { diskFull, FILE_NAME, isDiskFull, type OpenOptions, openWarehouse } from "./open.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
 import { fatal, Statements, warehouseFault } from "./statements.ts";
@@ -43,10 +43,7 @@ const ROOM_BYTES_MIN = 16 * 1024 * 1024;
 const log = logger("warehouse");
 
 /** What the warehouse needs of the settings and the budget. */
-export interface WarehouseOptions {
-  dataDir: string;
-  /** DuckDB's share of the memory. */
-  memoryBytes: number;
+export interface WarehouseOptions extends OpenOptions {
   /** How old a change in the log may become; null, the default: as old as it gets. */
   retentionMs?: number | null;
   /** Told before the first rows with large values of a transaction are written, and after it. */

@@ -16,18 +16,24 @@ export const FILE_NAME = "warehouse.duckdb";
 export interface OpenOptions {
   dataDir: string;
   memoryBytes: number;
+  /** How many columns the change logs will have in all; asked for a new file only. 0: not known. */
+  countColumns?: () => Promise<number>;
 }
 
 /**
- * The size of a new file's blocks. What is appended takes two a column until a checkpoint, for the
- * values and for which are NULL, however few rows a table has; and the transaction itself takes up
- * to as much. 300 tables of ten columns, all changed in one: 394 + 68 MB with 64 kB, which is a
- * quarter of the default, and 98 + 53 with 16 kB, the least. What has no room is put on disk, a
- * file for each block, and that is slow. But below 64 kB DuckDB does not pack BIGINTs and times, so
- * that their columns take up to eight times the room on disk.
+ * The size of a new file's blocks, in bytes: a quarter of DuckDB's default. What is appended takes two
+ * a column until a checkpoint, for the values and for which are NULL, however few rows a table has;
+ * and the transaction itself takes up to as much. 300 tables of ten columns, all changed in one:
+ * 394 + 68 MB. What has no room is put on disk, a file for each block, and that is slow.
  */
-function blockBytes(memoryBytes: number): number {
-  return isTight(memoryBytes) ? 16_384 : 65_536;
+const BLOCK_BYTES = 65_536;
+/** The least: 98 + 53 MB for those tables. But below 64 kB DuckDB does not pack BIGINTs and times, so
+ * that they take up to eight times the room on disk, and all it knows of a block is there four times. */
+const BLOCK_BYTES_MIN = 16_384;
+
+/** Small blocks where the tables' columns would fill half of the memory with larger ones. */
+function blockBytes(memoryBytes: number, columns: number): number {
+  return 2 * columns * BLOCK_BYTES > memoryBytes / 2 ? BLOCK_BYTES_MIN : BLOCK_BYTES;
 }
 
 /** Whether DuckDB has so little that it matters how it uses it. */
@@ -73,8 +79,9 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
   } catch (error) {
     throw openFault(file, error);
   }
+  const columns = isNew ? await options.countColumns?.() ?? 0 : 0;
   try {
-    return await open(file, options);
+    return await open(file, options, columns);
   } catch (error) {
     if (isNew && error instanceof Fault && error.kind === "disk-full") {
       // DuckDB would take what it has written of it for a damaged file.
@@ -84,7 +91,11 @@ export async function openWarehouse(options: OpenOptions): Promise<DuckDBInstanc
   }
 }
 
-async function open(file: string, options: OpenOptions): Promise<DuckDBInstance> {
+async function open(
+  file: string,
+  options: OpenOptions,
+  columns: number,
+): Promise<DuckDBInstance> {
   const spill = join(options.dataDir, "spill");
   let instance: DuckDBInstance;
   try {
@@ -98,7 +109,7 @@ async function open(file: string, options: OpenOptions): Promise<DuckDBInstance>
       allocator_bulk_deallocation_flush_threshold: isTight(options.memoryBytes) ? "8MB" : "512MB",
       // The last form of the file with a dictionary that is not FSST's too: see SET_STRINGS.
       storage_compatibility_version: "v1.2.0",
-      default_block_size: String(blockBytes(options.memoryBytes)),
+      default_block_size: String(blockBytes(options.memoryBytes, columns)),
       // One core is left to the isolates, which the sink works beside. On 2 cores a second thread
       // of DuckDB's took half as much CPU again, and a third of the rows per second away.
       threads: String(Math.max(1, navigator.hardwareConcurrency - 1)),
