@@ -40,7 +40,8 @@ const MB = 1024 * 1024;
  *
  * - main's heap: what 300 tables and their metrics take, with room.
  * - DuckDB: a transaction that changes 300 tables holds pieces of memory for each of their columns,
- *   and as many again until the next checkpoint: see blocks in open.ts, which has the figures.
+ *   and as many again until the next checkpoint: see blocks in open.ts, which has the figures. It
+ *   takes some 60 MB beyond its limit, and would fill any limit with blocks of the file.
  * - the network: half of it is for one message, so that a row of 16 MB gets through.
  * - the runtime's own code and libraries do not shrink with the total.
  */

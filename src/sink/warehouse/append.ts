@@ -29,17 +29,19 @@ interface Room {
   readonly vectors: readonly duckdb.Vector[];
 }
 
-/** Room is kept for so many targets, those used last: it takes some 20 kB a column. */
+/** Room is kept for so many different lists of types: it takes some 20 kB a column. */
 const ROOMS_MAX = 16;
 
 /**
  * See the top of this file. Holds the memory for one column of one chunk, and for a chunk of each of
- * some targets: for every object of DuckDB's that is made, Deno 2.9.6 keeps 48 bytes for good.
+ * some lists of types: for every object of DuckDB's that is made, Deno 2.9.6 keeps 48 bytes for good.
  */
 export class Appender {
   readonly #values = new Int32Array(CHUNK_ROWS_MAX * 4);
-  /** The one used last is the last. */
-  readonly #rooms = new Map<Target, Room>();
+  /** The types of a target's columns, as one text, and the room for rows of such types. None is
+   * given up for another: those that had lived for a while would be garbage for long. */
+  readonly #types = new WeakMap<Target, string>();
+  readonly #rooms = new Map<string, Room>();
 
   constructor(private readonly connection: DuckDBConnection) {}
 
@@ -65,7 +67,7 @@ export class Appender {
       appender.closeSync();
       rows.reset(); // lists have memory of their own
     } catch (error) {
-      this.#rooms.delete(target);
+      this.#rooms.delete(this.#types.get(target) ?? "");
       // What it holds would be written when it is collected as garbage, into whatever the
       // connection does then.
       appender.clear();
@@ -74,18 +76,17 @@ export class Appender {
   }
 
   #roomFor(target: Target, appender: DuckDBAppender): Room {
-    let room = this.#rooms.get(target);
-    if (room === undefined) {
-      const rows = DuckDBDataChunk.create(target.sources.map((_, i) => appender.columnType(i)));
-      const { chunk } = rows;
-      const vectors = target.sources.map((_, i) => duckdb.data_chunk_get_vector(chunk, i));
-      room = { rows, vectors };
-    }
-    this.#rooms.delete(target);
-    this.#rooms.set(target, room);
-    const [oldest] = this.#rooms.keys();
-    if (this.#rooms.size > ROOMS_MAX) this.#rooms.delete(oldest);
-    return room;
+    const known = this.#rooms.get(this.#types.get(target) ?? "");
+    if (known !== undefined) return known;
+    const types = target.sources.map((_, i) => appender.columnType(i));
+    const text = types.join();
+    this.#types.set(target, text);
+    const shared = this.#rooms.get(text);
+    if (shared !== undefined) return shared;
+    const rows = DuckDBDataChunk.create(types);
+    const vectors = types.map((_, i) => duckdb.data_chunk_get_vector(rows.chunk, i));
+    if (this.#rooms.size < ROOMS_MAX) this.#rooms.set(text, { rows, vectors });
+    return { rows, vectors };
   }
 
   /** The ops as strings of one letter. */

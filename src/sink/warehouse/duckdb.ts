@@ -25,9 +25,11 @@ import { Questions, Vacuum } from "./vacuum.ts";
  * wait meanwhile, some 30 ms and 3 ms more for each MB…
  */
 const WAL_BYTES_ENOUGH = 16 * 1024 * 1024;
-/** …but not so soon after the last time, in ms, unless it is larger than this… */
+/** …but not so soon after the last time, in ms, unless it is larger than this, or than this part of
+ * DuckDB's memory, which holds until then what was appended… */
 const CHECKPOINT_MS_MIN = 5000;
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
+const WAL_PART_MAX = 1 / 3;
 /** …and, while nothing else is to be done, when it is larger than this. */
 const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
@@ -280,7 +282,8 @@ export class Warehouse implements Sink {
     this.#lookedAtMs = nowMs;
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
-    const enough = idle ? WAL_BYTES_IDLE : isSoon ? WAL_BYTES_MAX : WAL_BYTES_ENOUGH;
+    const most = Math.min(WAL_BYTES_MAX, this.options.memoryBytes * WAL_PART_MAX);
+    const enough = idle ? WAL_BYTES_IDLE : isSoon ? most : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
     await this.#vacuum.beforeCheckpoint(nowMs);
     if (!await this.#hasRoom(bytes)) return; // the wait may have been long
