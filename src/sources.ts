@@ -8,7 +8,7 @@ import { logger } from "./log.ts";
 import { clusterOptions } from "./source/kafka/settings.ts";
 import { KafkaSource } from "./source/kafka/kafka.ts";
 import { PostgresSource } from "./source/postgres/postgres.ts";
-import { connect } from "./source/postgres/connect.ts";
+import { connect, cut } from "./source/postgres/connect.ts";
 import type { Source } from "./source/source.ts";
 
 /** {@linkcode countColumns} waits no longer: a start that can do without it does. */
@@ -64,26 +64,33 @@ export function makeSource(
 export async function countColumns(config: Config, moreEach: number): Promise<number> {
   const url = config.SLUICE_DATABASE_URL;
   if (url === undefined) return 0;
-  const late = Promise.withResolvers<number>();
-  const timer = setTimeout(() => late.reject(new Error("no answer yet")), ANSWER_MS_MAX);
-  const counted = ask(url, config.SLUICE_TABLES).then((tables) =>
-    tables.reduce((sum, { columns }) => sum + columns.length + moreEach, 0)
+  const isLate = AbortSignal.timeout(ANSWER_MS_MAX);
+  const late = new Promise<never>((_, reject) =>
+    isLate.addEventListener("abort", () => reject(isLate.reason))
   );
   try {
-    return await Promise.race([counted, late.promise]);
+    const tables = await Promise.race([readTables(url, config.SLUICE_TABLES, isLate), late]);
+    return tables.reduce((sum, { columns }) => sum + columns.length + moreEach, 0);
   } catch (error) {
     log.debug("how many columns there are is not known: {error}", { error: String(error) });
     return 0;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-async function ask(url: string, patterns: string[]): Promise<readonly Table[]> {
+async function readTables(
+  url: string,
+  patterns: string[],
+  isLate: AbortSignal,
+): Promise<readonly Table[]> {
   const client = await connect(url, { applicationName: "sluice" });
+  const stop = () => cut(client);
+  isLate.addEventListener("abort", stop);
   try {
+    isLate.throwIfAborted();
     return (await readCatalog(client, patterns)).tables;
   } finally {
-    await client.end();
+    isLate.removeEventListener("abort", stop);
+    if (isLate.aborted) cut(client);
+    else await client.end();
   }
 }

@@ -2,7 +2,12 @@
  * Hands a batch's columns to DuckDB: one copy a column and chunk. Synchronous, since DuckDB's
  * appender is; when it returns, DuckDB has copied what the strings' heads point to.
  */
-import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
+import {
+  type DuckDBAppender,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  type DuckDBType,
+} from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 import { type Batch, type Chunk, CHUNK_ROWS_MAX, type Segment } from "../../batch/batch.ts";
 import { META } from "../../batch/column.ts";
@@ -29,8 +34,14 @@ interface Room {
   readonly vectors: readonly duckdb.Vector[];
 }
 
-/** Room is kept for so many different lists of types: it takes some 20 kB a column. */
-const ROOMS_MAX = 16;
+/** The types of a target's columns, also as one text. */
+interface Types {
+  readonly list: readonly DuckDBType[];
+  readonly text: string;
+}
+
+/** Room is kept for so many columns in all: one takes up to 32 kB, and lists more. */
+const COLUMNS_MAX = 256;
 
 /**
  * See the top of this file. Holds the memory for one column of one chunk, and for a chunk of each of
@@ -38,10 +49,11 @@ const ROOMS_MAX = 16;
  */
 export class Appender {
   readonly #values = new Int32Array(CHUNK_ROWS_MAX * 4);
-  /** The types of a target's columns, as one text, and the room for rows of such types. None is
-   * given up for another: those that had lived for a while would be garbage for long. */
-  readonly #types = new WeakMap<Target, string>();
+  readonly #types = new WeakMap<Target, Types>();
+  /** By the text of the types. None is given up for another: those that had lived for a while would
+   * be garbage for long. */
   readonly #rooms = new Map<string, Room>();
+  #columns = 0;
 
   constructor(private readonly connection: DuckDBConnection) {}
 
@@ -67,7 +79,7 @@ export class Appender {
       appender.closeSync();
       rows.reset(); // lists have memory of their own
     } catch (error) {
-      this.#rooms.delete(this.#types.get(target) ?? "");
+      this.#forgetRoom(target);
       // What it holds would be written when it is collected as garbage, into whatever the
       // connection does then.
       appender.clear();
@@ -76,17 +88,32 @@ export class Appender {
   }
 
   #roomFor(target: Target, appender: DuckDBAppender): Room {
-    const known = this.#rooms.get(this.#types.get(target) ?? "");
+    const types = this.#typesOf(target, appender);
+    const known = this.#rooms.get(types.text);
     if (known !== undefined) return known;
-    const types = target.sources.map((_, i) => appender.columnType(i));
-    const text = types.join();
-    this.#types.set(target, text);
-    const shared = this.#rooms.get(text);
-    if (shared !== undefined) return shared;
-    const rows = DuckDBDataChunk.create(types);
-    const vectors = types.map((_, i) => duckdb.data_chunk_get_vector(rows.chunk, i));
-    if (this.#rooms.size < ROOMS_MAX) this.#rooms.set(text, { rows, vectors });
+    const rows = DuckDBDataChunk.create(types.list);
+    const vectors = types.list.map((_, i) => duckdb.data_chunk_get_vector(rows.chunk, i));
+    if (this.#columns + vectors.length <= COLUMNS_MAX) {
+      this.#rooms.set(types.text, { rows, vectors });
+      this.#columns += vectors.length;
+    }
     return { rows, vectors };
+  }
+
+  #typesOf(target: Target, appender: DuckDBAppender): Types {
+    const known = this.#types.get(target);
+    if (known !== undefined) return known;
+    const list = target.sources.map((_, i) => appender.columnType(i));
+    // DuckDB tells JSON from VARCHAR by its alias alone.
+    const types = { list, text: list.map((type) => `${type}:${type.alias ?? ""}`).join() };
+    this.#types.set(target, types);
+    return types;
+  }
+
+  #forgetRoom(target: Target): void {
+    const text = this.#types.get(target)?.text ?? "";
+    this.#columns -= this.#rooms.get(text)?.vectors.length ?? 0;
+    this.#rooms.delete(text);
   }
 
   /** The ops as strings of one letter. */

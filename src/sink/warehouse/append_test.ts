@@ -2,12 +2,67 @@ import assert from "node:assert/strict";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { collectGarbage } from "../../allocator.ts";
 import { Batch } from "../../batch/batch.ts";
-import { TableLayout } from "../../batch/column.ts";
+import { META, META_COUNT, TableLayout } from "../../batch/column.ts";
+import type { ColumnType } from "../../catalog/catalog.ts";
 import { testTable } from "./reader_testing.ts";
 import { Appender } from "./append.ts";
 
 /** The column of `_seq` (see batch/column.ts). */
-const SEQ = 1;
+const SEQ = META.seq;
+
+const TEXT: ColumnType = { kind: "text", exact: false };
+
+/** A batch of one table with a column `v`, of these values. */
+function batchOf(type: ColumnType, values: readonly (string | null)[]): Batch {
+  const layout = new TableLayout(testTable("main.t", { v: type }, ["v"]));
+  const batch = new Batch(new ArrayBuffer(1024 * 1024));
+  batch.become("filling");
+  values.forEach((value, i) => {
+    const bytes = new TextEncoder().encode(value ?? "");
+    assert(batch.reserve(layout, 1, bytes.length));
+    const chunk = batch.beginRow(layout);
+    if (value === null) batch.putNull(chunk, META_COUNT, chunk.rows, true);
+    else batch.putString(chunk, META_COUNT, chunk.rows, bytes, 0, bytes.length);
+    batch.endRow(layout, "c", i + 1, { lsn: 1, tx: 1, atHigh: 0, atLow: 0 });
+  });
+  return batch;
+}
+
+Deno.test("tables that share room get their own values, of their own types", async () => {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run("CREATE TABLE texts (seq BIGINT, v VARCHAR)");
+  await connection.run("CREATE TABLE more (seq BIGINT, v VARCHAR)");
+  await connection.run("CREATE TABLE documents (seq BIGINT, v JSON)");
+  const appender = new Appender(connection);
+  const expected: Record<string, (string | null)[]> = { texts: [], more: [], documents: [] };
+  const targets = Object.keys(expected).map((name) => ({
+    schema: "main",
+    name,
+    sources: [SEQ, META_COUNT],
+  }));
+  const long = "a string that is too long for its head ";
+  // Fewer rows after more, values where NULLs were, short ones where long ones were.
+  for (const [round, rows] of [2500, 3, 700, 1].entries()) {
+    for (const target of round % 2 === 0 ? targets : targets.toReversed()) {
+      const values = Array.from(
+        { length: rows },
+        (_, i) =>
+          (i + round) % 3 === 0 ? null : JSON.stringify(`${target.name} ${i % 2 ? long : ""}${i}`),
+      );
+      const batch = batchOf(target.name === "documents" ? { kind: "json" } : TEXT, values);
+      const [segment] = batch.segments.values();
+      await appender.append(target, batch, segment);
+      expected[target.name].push(...values);
+    }
+  }
+  for (const [name, values] of Object.entries(expected)) {
+    const reader = await connection.runAndReadAll(`SELECT v::VARCHAR FROM ${name} ORDER BY rowid`);
+    assert.deepEqual(reader.getRowsJson().map(([v]) => v), values, name);
+  }
+  connection.closeSync();
+  instance.closeSync();
+});
 
 Deno.test("what could not be appended is not written later, when garbage is collected", async () => {
   const layout = new TableLayout(testTable("main.t", { id: { kind: "int4" } }, ["id"]));

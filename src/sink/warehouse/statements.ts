@@ -63,8 +63,11 @@ export function warehouseFault(error: unknown, sql?: string): Fault {
       todo: "Move the data folder away and take a new snapshot (--resnapshot).",
     }, { cause: error });
   }
+  const refused = sql === undefined
+    ? "a batch of rows"
+    : `${sql.includes(";") ? "one of " : ""}"${sql.slice(0, 200)}"`;
   return new Fault("warehouse", {
-    what: `DuckDB refused ${sql === undefined ? "a batch of rows" : `"${sql.slice(0, 200)}"`}`,
+    what: `DuckDB refused ${refused}`,
     received: text.slice(0, 1000),
     todo: "Nothing of this transaction was kept. Please report it with the log.",
   }, { cause: error });

@@ -4,6 +4,7 @@
  */
 // @ts-types="npm:@types/pg@8.23.1"
 import pg from "pg";
+import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Fault } from "../../errors.ts";
 import { codeOf, type FaultContext, isTlsFailure, toFault } from "./fault.ts";
@@ -178,4 +179,9 @@ async function rootCert(file: string): Promise<string> {
     allowed: "a file with -----BEGIN CERTIFICATE----- in it (PEM)",
     todo: "Convert it: openssl x509 -inform der -in <file> -out <file>.pem",
   });
+}
+
+/** Ends a connection without a word to the server: a statement may be running on it. */
+export function cut(client: pg.Client): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
 }

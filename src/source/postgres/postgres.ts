@@ -1,7 +1,6 @@
 /** PostgreSQL as a source: its snapshot, its stream, its health. See ../source.ts. */
 // @ts-types="npm:@types/pg@8.23.1"
 import type pg from "pg";
-import type { Socket } from "node:net";
 import type { TableLayout } from "../../batch/column.ts";
 import { literal, type Table, tableName } from "../../catalog/catalog.ts";
 import { type Catalog, readCatalog } from "../../catalog/postgres.ts";
@@ -18,7 +17,7 @@ import type {
   SourceHealth,
   SourceIdentity,
 } from "../source.ts";
-import { connect, toFault, whereOf } from "./connect.ts";
+import { connect, cut, toFault, whereOf } from "./connect.ts";
 import { ensurePublication, readPublished } from "./publication.ts";
 import { assertKey, lockTables, storageOf } from "./guard.ts";
 import { readServer, type ServerFacts } from "./server.ts";
@@ -299,11 +298,6 @@ function assertOfPostgres(position: Position): asserts position is PostgresPosit
     todo: "Set SLUICE_SOURCE=kafka, give this one its own SLUICE_DATA_DIR, or fill the warehouse " +
       "again: `deno task serve --resnapshot`.",
   });
-}
-
-/** Ends a connection without a word to the server: a statement may be running on it. */
-function cut(client: pg.Client): void {
-  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
 }
 
 /** Tables that match the setting and came after the snapshot. */
