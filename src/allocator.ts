@@ -30,7 +30,7 @@ const TIGHT_BYTES = 1024 * 1024 * 1024;
  * be taken and cleared again for the next statement: a third of the CPU of a steady load. */
 const DECAY_MS = 1000;
 const DECAY_MS_TIGHT = 100;
-const DECAY_MS_LARGE_VALUES = 0;
+const DECAY_MS_LARGE = 0;
 
 /** No more arenas than this are looked for: jemalloc makes four for each core. */
 const ARENAS_MAX = 1024;
@@ -56,13 +56,13 @@ export function tuneProcess(totalBytes: number): boolean {
 }
 
 /**
- * For DuckDB, once it is loaded. `totalBytes`: the whole budget. `hasLargeValues`: values of which
- * some dozens are all there is room for are being written. True: it was done. DuckDB has no setting
+ * For DuckDB, once it is loaded. `totalBytes`: the whole budget. `isLarge`: what is written just
+ * now needs most of the room there is. True: it was done. DuckDB has no setting
  * for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
  */
-export function tuneDuckdb(totalBytes: number, hasLargeValues = false): boolean {
+export function tuneDuckdb(totalBytes: number, isLarge = false): boolean {
   const isTight = totalBytes < TIGHT_BYTES;
-  const decayMs = !isTight ? DECAY_MS : hasLargeValues ? DECAY_MS_LARGE_VALUES : DECAY_MS_TIGHT;
+  const decayMs = !isTight ? DECAY_MS : isLarge ? DECAY_MS_LARGE : DECAY_MS_TIGHT;
   const decay = new BigInt64Array([BigInt(decayMs)]);
   // A library that is loaded already is found by its name alone, wherever it lies.
   return attempt("DuckDB's jemalloc", "libduckdb.so", {

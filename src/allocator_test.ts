@@ -16,15 +16,15 @@ Deno.test("garbage is collected when it is asked for", () => {
   assert(Deno.memoryUsage().heapUsed < before - 4 * MB);
 });
 
-for (const hasLargeValues of [true, false]) {
+for (const isLarge of [true, false]) {
   Deno.test({
     name: "with a tight budget, what DuckDB frees goes back to the system " +
-      (hasLargeValues ? "at once while values are large" : "soon"),
+      (isLarge ? "at once in a large transaction" : "soon"),
     ignore: !isLinux,
     fn: async () => {
       const instance = await DuckDBInstance.create(":memory:", OPTIONS);
       assert(tuneProcess(512 * MB));
-      assert(tuneDuckdb(512 * MB, hasLargeValues));
+      assert(tuneDuckdb(512 * MB, isLarge));
       const connection = await instance.connect();
       const rss = () => Deno.memoryUsage().rss / MB;
       const before = rss();
@@ -33,7 +33,7 @@ for (const hasLargeValues of [true, false]) {
       assert(held > 150, `${held} MB were held`);
       await connection.run("DROP TABLE t");
       const kept = () => rss() - before;
-      if (!hasLargeValues) await until(() => kept() < held / 2);
+      if (!isLarge) await until(() => kept() < held / 2);
       assert(kept() < held / 2, `${kept()} MB of ${held} were kept`);
       connection.closeSync();
       instance.closeSync();

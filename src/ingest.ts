@@ -63,7 +63,7 @@ class Ingest {
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
       countColumns: () => countColumns(config, LOG_COLUMNS.length),
-      onLargeValues: (areComing) => tuneDuckdb(budget.totalBytes, areComing),
+      onLarge: (isLarge) => tuneDuckdb(budget.totalBytes, isLarge),
     });
     tuneDuckdb(budget.totalBytes);
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);

@@ -36,8 +36,10 @@ const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 /** How large it is is looked at so often at most: the next commit waits for the answer. */
 const LOOK_MS_MIN = 100;
 
-/** Rows of more bytes than this, on average in a batch, have large values. */
+/** A transaction is large in memory with rows of more bytes than this, on average in a batch, or with
+ * more tables: each has blocks of its own. */
 const LARGE_ROW_BYTES = 128 * 1024;
+const LARGE_TABLES = 64;
 
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
 const ROOM_BYTES_MIN = 16 * 1024 * 1024;
@@ -48,8 +50,8 @@ const log = logger("warehouse");
 export interface WarehouseOptions extends OpenOptions {
   /** How old a change in the log may become; null, the default: as old as it gets. */
   retentionMs?: number | null;
-  /** Told before the first rows with large values of a transaction are written, and after it. */
-  onLargeValues?: (areComing: boolean) => void;
+  /** Told when a transaction turns out to be large in memory, before it is written, and after it. */
+  onLarge?: (isLarge: boolean) => void;
 }
 
 /** See the top of this file. */
@@ -83,8 +85,8 @@ export class Warehouse implements Sink {
   #hasPosition = false;
   /** A snapshot was announced and not committed. */
   #announced = false;
-  /** The transaction has rows with large values. */
-  #hasLargeValues = false;
+  /** The transaction is large in memory. */
+  #isLarge = false;
 
   private constructor(
     readonly instance: DuckDBInstance,
@@ -214,10 +216,10 @@ export class Warehouse implements Sink {
 
   async write(batch: Batch): Promise<void> {
     if (!this.#inTransaction) await this.#begin();
-    if (!this.#hasLargeValues && batch.stringBytes > LARGE_ROW_BYTES * batch.rows) {
-      this.#hasLargeValues = true;
-      this.options.onLargeValues?.(true);
-    }
+    const isLarge = batch.stringBytes > LARGE_ROW_BYTES * batch.rows ||
+      batch.segments.size > LARGE_TABLES;
+    if (isLarge && !this.#isLarge) this.options.onLarge?.(true);
+    this.#isLarge ||= isLarge;
     for (const segment of batch.segments.values()) {
       if (segment.rows === 0) continue;
       try {
@@ -356,8 +358,8 @@ export class Warehouse implements Sink {
 
   #ended(): void {
     this.#inTransaction = false;
-    if (!this.#hasLargeValues) return;
-    this.#hasLargeValues = false;
-    this.options.onLargeValues?.(false);
+    if (!this.#isLarge) return;
+    this.#isLarge = false;
+    this.options.onLarge?.(false);
   }
 }
