@@ -37,13 +37,18 @@ const ARENAS_MAX = 1024;
 
 const log = logger("service");
 
+/** Whether a budget is so tight that what is free has no room in it. */
+export function isTight(totalBytes: number): boolean {
+  return totalBytes < TIGHT_BYTES;
+}
+
 /**
  * For the whole process: to be called before anything large is allocated. `totalBytes`: the whole
  * budget. True: it was done, or there is no need: what goes back to the system has to be taken and
  * cleared again, for every fetch, so that a budget with room for it is left as it is.
  */
 export function tuneProcess(totalBytes: number): boolean {
-  if (totalBytes >= TIGHT_BYTES) return true;
+  if (!isTight(totalBytes)) return true;
   return attempt("glibc", "libc.so.6", {
     mallopt: { parameters: ["i32", "i32"], result: "i32" },
   }, ({ mallopt }) => {
@@ -56,13 +61,13 @@ export function tuneProcess(totalBytes: number): boolean {
 }
 
 /**
- * For DuckDB, once it is loaded. `totalBytes`: the whole budget. `isLarge`: what is written just
- * now needs most of the room there is. True: it was done. DuckDB has no setting
- * for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
+ * For DuckDB, once it is loaded. `totalBytes`: the whole budget. `isLarge`: what is written just now
+ * needs most of the room there is, which only matters to a tight one. True: it was done. DuckDB has
+ * no setting for it: `allocator_flush_threshold` purges after tasks, and not during a long one.
  */
 export function tuneDuckdb(totalBytes: number, isLarge = false): boolean {
-  const isTight = totalBytes < TIGHT_BYTES;
-  const decayMs = !isTight ? DECAY_MS : isLarge ? DECAY_MS_LARGE : DECAY_MS_TIGHT;
+  const tightMs = isLarge ? DECAY_MS_LARGE : DECAY_MS_TIGHT;
+  const decayMs = isTight(totalBytes) ? tightMs : DECAY_MS;
   const decay = new BigInt64Array([BigInt(decayMs)]);
   // A library that is loaded already is found by its name alone, wherever it lies.
   return attempt("DuckDB's jemalloc", "libduckdb.so", {

@@ -2,7 +2,7 @@
  * The ingest isolate: a web Worker that owns the source, the batches and the warehouse file. It
  * talks to main by the messages of messages.ts, and to nobody else.
  */
-import { tuneDuckdb } from "./allocator.ts";
+import { isTight, tuneDuckdb } from "./allocator.ts";
 import { planBudget } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { toFaultData } from "./errors.ts";
@@ -63,7 +63,9 @@ class Ingest {
       memoryBytes: areaBytes.managed,
       retentionMs: config.SLUICE_HISTORY_RETENTION,
       countColumns: () => countColumns(config, LOG_COLUMNS.length),
-      onLarge: (isLarge) => tuneDuckdb(budget.totalBytes, isLarge),
+      onLarge: isTight(budget.totalBytes)
+        ? (isLarge) => tuneDuckdb(budget.totalBytes, isLarge)
+        : undefined,
     });
     tuneDuckdb(budget.totalBytes);
     const source = makeSource(config, areaBytes.network, options.acceptSnapshot);

@@ -53,7 +53,6 @@ export class Appender {
   /** By the text of the types. None is given up for another: those that had lived for a while would
    * be garbage for long. */
   readonly #rooms = new Map<string, Room>();
-  #columns = 0;
 
   constructor(private readonly connection: DuckDBConnection) {}
 
@@ -79,7 +78,7 @@ export class Appender {
       appender.closeSync();
       rows.reset(); // lists have memory of their own
     } catch (error) {
-      this.#forgetRoom(target);
+      this.#rooms.delete(this.#types.get(target)?.text ?? "");
       // What it holds would be written when it is collected as garbage, into whatever the
       // connection does then.
       appender.clear();
@@ -93,11 +92,10 @@ export class Appender {
     if (known !== undefined) return known;
     const rows = DuckDBDataChunk.create(types.list);
     const vectors = types.list.map((_, i) => duckdb.data_chunk_get_vector(rows.chunk, i));
-    if (this.#columns + vectors.length <= COLUMNS_MAX) {
-      this.#rooms.set(types.text, { rows, vectors });
-      this.#columns += vectors.length;
-    }
-    return { rows, vectors };
+    const room = { rows, vectors };
+    const columns = [room, ...this.#rooms.values()].reduce((sum, r) => sum + r.vectors.length, 0);
+    if (columns <= COLUMNS_MAX) this.#rooms.set(types.text, room);
+    return room;
   }
 
   #typesOf(target: Target, appender: DuckDBAppender): Types {
@@ -108,12 +106,6 @@ export class Appender {
     const types = { list, text: list.map((type) => `${type}:${type.alias ?? ""}`).join() };
     this.#types.set(target, types);
     return types;
-  }
-
-  #forgetRoom(target: Target): void {
-    const text = this.#types.get(target)?.text ?? "";
-    this.#columns -= this.#rooms.get(text)?.vectors.length ?? 0;
-    this.#rooms.delete(text);
   }
 
   /** The ops as strings of one letter. */
