@@ -10,13 +10,10 @@
 import assert from "node:assert/strict";
 import { type DeadLetter, letterBytes } from "./dead_letter.ts";
 import { INLINE_BYTES_MAX, META, META_COUNT, type TableLayout } from "./column.ts";
-import { type Chunk, count, OP, type Op, type RowHead, Segment } from "./segment.ts";
+import { type Chunk, count, GIVEN, KEPT, OP, type Op, type RowHead, Segment } from "./segment.ts";
 import { align, Slab } from "./slab.ts";
 
-export { type Chunk, OP, type Op, type RowHead, Segment };
-
-/** The flag of an unchanged value, ASCII `1`. */
-const UNCHANGED = 0x31;
+export { type Chunk, GIVEN, KEPT, OP, type Op, type RowHead, Segment };
 
 /** DuckDB's vector size: no chunk has more rows. */
 export const CHUNK_ROWS_MAX = 2048;
@@ -248,7 +245,7 @@ export class Batch extends Slab {
 
   /**
    * Notes which toastable columns of the row begun last keep their stored value: one ASCII
-   * character each, `1` or `0`, in the order of `layout.toastable`.
+   * character each, `KEPT` or `GIVEN`, in the order of `layout.toastable`.
    */
   putUnchanged(layout: TableLayout, flags: Uint8Array): void {
     const segment = this.#segmentOf(layout)!;
@@ -257,7 +254,7 @@ export class Batch extends Slab {
     this.bytes[bit] |= 1 << (chunk.rows & 7);
     this.putString(chunk, META.unchanged, chunk.rows, flags, 0, flags.length);
     for (let i = 0; i < flags.length; i++) {
-      if (flags[i] === UNCHANGED) segment.unchanged[i] = true;
+      if (flags[i] === KEPT) segment.unchanged[i] = true;
     }
   }
 

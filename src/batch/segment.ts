@@ -7,6 +7,11 @@ export type Op = "c" | "u" | "d" | "r" | "t";
 /** The ops' character codes, as a batch stores them. */
 export const OP: Readonly<Record<Op, number>> = { c: 99, u: 117, d: 100, r: 114, t: 116 };
 
+/** The flag of a toastable column whose value was left out as unchanged (ASCII `1`), and of one whose
+ * value is given (`0`). */
+export const KEPT = 0x31;
+export const GIVEN = 0x30;
+
 /** A run of rows of one table; every column lies at its own offset in the slab. */
 export interface Chunk {
   readonly capacity: number;

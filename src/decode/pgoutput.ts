@@ -19,7 +19,7 @@
  * Source: "Logical Replication Message Formats" in PostgreSQL 14's manual, 53.9;
  * `src/backend/replication/logical/proto.c`.
  */
-import type { Batch, Chunk, Op, RowHead } from "../batch/batch.ts";
+import { type Batch, type Chunk, GIVEN, KEPT, type Op, type RowHead } from "../batch/batch.ts";
 import type { TableLayout } from "../batch/column.ts";
 import { Fault } from "../errors.ts";
 import { COMMIT, type Decoder, END, FULL, type Input, type Stop } from "./decoder.ts";
@@ -266,8 +266,8 @@ export class PgoutputDecoder implements Decoder {
             throw new BadValue("left out as unchanged, which its type can't be");
           }
           batch.putNull(chunk, column.at, row, column.isString);
-          if (!unchanged) flags.fill(0x30);
-          flags[column.toast] = 0x31;
+          if (!unchanged) flags.fill(GIVEN);
+          flags[column.toast] = KEPT;
           unchanged = true;
         } else {
           const length = view.getInt32(at);

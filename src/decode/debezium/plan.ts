@@ -1,4 +1,5 @@
 /** Where each value of one row comes from. Made for a record, then written; used again for each. */
+import { GIVEN, KEPT } from "../../batch/batch.ts";
 import type { KafkaRecord } from "../decoder.ts";
 import { schemaChanged } from "../relation.ts";
 import { tableName } from "../../catalog/catalog.ts";
@@ -179,9 +180,9 @@ export class Plan {
   }
 
   #omit(column: number): void {
-    if (!this.hasUnchanged) this.flags.fill(0x30);
+    if (!this.hasUnchanged) this.flags.fill(GIVEN);
     this.hasUnchanged = true;
-    this.flags[this.readers[From.value][column]!.toast] = 0x31;
+    this.flags[this.readers[From.value][column]!.toast] = KEPT;
     this.from[column] = From.unchanged;
   }
 
