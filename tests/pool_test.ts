@@ -78,7 +78,7 @@ test("pool: a row that no slab holds, before a bad value", async (database, opti
 
 test("pool: a connection that is cut amid the snapshot", async (database, options) => {
   await database.query(TABLE);
-  await database.query(rows(1, 100_000));
+  await database.query(rows(1, 400_000));
   await watched(database, options, async (replica, pool) => {
     await replica.until(() => pool.has("applying"));
     await cut(database);
