@@ -7,6 +7,7 @@ import type { DebeziumHead } from "./head.ts";
 import { putUsualTimestamp } from "./usual_instants.ts";
 import { FALSE, INTEGER, NULL, STRING, TRUE } from "./json.ts";
 import { putDecimal, putWhole } from "./numbers.ts";
+import { isPlaceholder } from "./placeholder.ts";
 import { PAIRS, uuidCode } from "./uuid.ts";
 import { putValue } from "./values.ts";
 
@@ -32,7 +33,7 @@ export interface Way {
 
 /** Makes a {@linkcode Write}; undefined: it would be too long. */
 export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write | undefined {
-  let body = `const{PAIRS,putUsualTimestamp,putDecimal,putWhole,putValue,readers}=h;
+  let body = `const{PAIRS,putUsualTimestamp,putDecimal,putWhole,putValue,isPlaceholder,readers}=h;
 return function(head,value,key,batch,chunk){
 const row=chunk.rows,data=chunk.data,rowSlots=head.after.slots,keySlots=head.key.slots;
 const isUpdate=head.op==="u",{ints,bytes}=batch;
@@ -46,6 +47,7 @@ const rowView=head.valueView,rowBase=value.byteOffset,keyView=head.keyView,keyBa
     putDecimal,
     putWhole,
     putValue,
+    isPlaceholder,
     readers: ways.map(({ reader }) => reader),
   };
   return compiled<(h: typeof helpers) => Write>(["h"], body)?.(helpers);
@@ -56,27 +58,25 @@ function columnCode(layout: TableLayout, way: Way, i: number): string {
   const at = META_COUNT + i;
   const slots = isKey ? "keySlots" : "rowSlots";
   const source = isKey ? "key" : "value";
-  const usual = usualCode(way, at, source);
-  const mayBeString = way.longest < 0
+  const usual = usualCode(way, i, source);
+  const check = reader.toast < 0
     ? ""
-    : `if(isUpdate&&kind===${STRING}&&stop-start>=${way.shortest}&&stop-start<=${way.longest})return false;`;
-  const mayBeOther = reader.toast < 0 ? "" : `if(isUpdate&&kind>${STRING})return false;`;
+    : `if(isUpdate&&isPlaceholder(readers[${i}],${source},start,stop,kind))return false;`;
   const isString = layout.columns[at].isString;
   return `{const start=${slots}[${slot}],stop=${slots}[${slot + 1}],kind=${slots}[${slot + 2}];
 ${usual}if(kind===${NULL})batch.putNull(chunk,${at},row,${isString});
-else{${mayBeString}${mayBeOther}putValue(batch,chunk,row,readers[${i}],${source},start,stop,kind);}
+else{${check}putValue(batch,chunk,row,readers[${i}],${source},start,stop,kind);}
 }
 `;
 }
 
 /** Ends in `else`, or is nothing. */
-function usualCode(way: Way, at: number, source: string): string {
-  const { reader: { kind, form, width, type, scale }, isKey, shortest, longest } = way;
+function usualCode(way: Way, i: number, source: string): string {
+  const { reader: { at, kind, form, width, type, scale }, isKey, shortest, longest } = way;
   const view = isKey ? "keyView" : "rowView";
   const base = isKey ? "keyBase" : "rowBase";
-  const check = longest < 0
-    ? ""
-    : `if(isUpdate&&stop-start>=${shortest}&&stop-start<=${longest})return false;`;
+  const check = longest < 0 ? "" : `if(isUpdate&&stop-start>=${shortest}&&stop-start<=${longest}` +
+    `&&isPlaceholder(readers[${i}],${source},start,stop,kind))return false;`;
   switch (kind) {
     case "text":
       return `if(kind===${STRING}){${check}` +

@@ -8,7 +8,8 @@ import type { ColumnReader } from "./column_reader.ts";
 import type { Columns } from "./columns.ts";
 import type { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
-import { ARRAY, ESCAPED, INTEGER, JsonReader, NULL, STRING } from "./json.ts";
+import { NULL, STRING } from "./json.ts";
+import { isPlaceholder } from "./placeholder.ts";
 import { render } from "./render.ts";
 
 /** Where a value is. */
@@ -191,16 +192,14 @@ export class Plan {
     const from = this.from[column];
     if (from === From.null) return false;
     const reader = this.readers[from][column]!;
-    if (reader.toast < 0) return false;
-    const source = this.sources[from];
-    const start = this.starts[column];
-    const stop = this.stops[column];
-    const kind = this.kinds[column];
-    if (kind === STRING || kind === ESCAPED) {
-      return isOneOf(reader.placeholders, source, start, stop);
-    }
-    if (kind !== ARRAY || stop - start > PLACEHOLDER_ARRAY_MAX) return false;
-    return isPlaceholderArray(reader.placeholders, source, start, stop);
+    const { starts, stops, kinds } = this;
+    return isPlaceholder(
+      reader,
+      this.sources[from],
+      starts[column],
+      stops[column],
+      kinds[column],
+    );
   }
 
   #render(column: number, reader: ColumnReader): void {
@@ -241,50 +240,4 @@ function isPlainDecimal(source: Uint8Array, start: number, stop: number): boolea
   if (source[at++] !== 0x2e || at === stop) return false;
   while (at < stop && source[at] >= 0x30 && source[at] <= 0x39) at++;
   return at === stop;
-}
-
-/** A placeholder's text as numbers, commas and all, is not longer. */
-const PLACEHOLDER_ARRAY_MAX = 4096;
-
-function isOneOf(
-  texts: readonly Uint8Array[],
-  source: Uint8Array,
-  start: number,
-  stop: number,
-): boolean {
-  for (let i = 0; i < texts.length; i++) {
-    const text = texts[i];
-    if (text.length !== stop - start) continue;
-    let same = 0;
-    while (same < text.length && text[same] === source[start + same]) same++;
-    if (same === text.length) return true;
-  }
-  return false;
-}
-
-const reader = new JsonReader();
-
-/** Whether an array has the placeholder as its only element, or its bytes as numbers. */
-function isPlaceholderArray(
-  texts: readonly Uint8Array[],
-  source: Uint8Array,
-  start: number,
-  stop: number,
-): boolean {
-  reader.open(source, start + 1, stop - 1);
-  const plain = texts[0];
-  let count = 0;
-  while (reader.peek() !== -1) {
-    const kind = reader.value();
-    if (count === 0 && kind === STRING) {
-      const { start, stop } = reader;
-      return reader.peek() === -1 && isOneOf(texts, source, start, stop);
-    }
-    if (kind !== INTEGER || count === plain.length) return false;
-    let number = 0;
-    for (let at = reader.start; at < reader.stop; at++) number = number * 10 + source[at] - 0x30;
-    if (number !== plain[count++]) return false;
-    if (reader.peek() === 0x2c) reader.at++;
-  }
-  return count === plain.length;
 }

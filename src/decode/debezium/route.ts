@@ -1,7 +1,7 @@
 /**
  * The short way from a record's slots to a batch's columns, for rows in which every value is written
- * as it is found. What needs a second look (a value that may be a placeholder, anything bad) makes it
- * give up, before the row has become part of the batch: then plan.ts has the say.
+ * as it is found. A placeholder, or anything bad, makes it give up, before the row has become part of
+ * the batch: then plan.ts has the say.
  */
 import type { Batch, Chunk } from "../../batch/batch.ts";
 import { META_COUNT, type TableLayout } from "../../batch/column.ts";
@@ -9,7 +9,8 @@ import type { Columns } from "./columns.ts";
 import { compileWrite, type Way, type Write } from "./compiled_write.ts";
 import { compiling } from "./compiling.ts";
 import type { DebeziumHead } from "./head.ts";
-import { NULL, STRING } from "./json.ts";
+import { NULL } from "./json.ts";
+import { isPlaceholder } from "./placeholder.ts";
 import type { SchemaBlock } from "./schema_block.ts";
 import type { Shape } from "./shape.ts";
 import { putValue } from "./values.ts";
@@ -72,7 +73,7 @@ export class Route {
     }
     const isUpdate = head.op === "u";
     for (let i = 0; i < this.#ways.length; i++) {
-      const { reader, isKey, slot, shortest, longest } = this.#ways[i];
+      const { reader, isKey, slot } = this.#ways[i];
       const { slots } = isKey ? head.key : head.after;
       const start = slots[slot];
       const stop = slots[slot + 1];
@@ -82,10 +83,9 @@ export class Route {
         batch.putNull(chunk, at, chunk.rows, this.layout.columns[at].isString);
         continue;
       }
-      if (isUpdate && kind > STRING && reader.toast >= 0) return false;
-      const length = stop - start;
-      if (isUpdate && kind === STRING && length >= shortest && length <= longest) return false;
-      putValue(batch, chunk, chunk.rows, reader, isKey ? key : value, start, stop, kind);
+      const source = isKey ? key : value;
+      if (isUpdate && isPlaceholder(reader, source, start, stop, kind)) return false;
+      putValue(batch, chunk, chunk.rows, reader, source, start, stop, kind);
     }
     return true;
   }

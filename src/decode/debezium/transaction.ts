@@ -22,6 +22,7 @@ import {
   STRING,
   stringOf,
 } from "./json.ts";
+import { Literals } from "./literals.ts";
 import { smallInteger } from "./numbers.ts";
 import { isSpelled, Shape } from "./shape.ts";
 
@@ -33,6 +34,8 @@ export class TransactionScanner {
   readonly #counted = new Fields();
   readonly #tables = new Names();
   #root = Shape.root();
+  /** What stands before a mark with a schema: the same in all of a topic's. */
+  #known: Literals | undefined;
 
   scan(record: KafkaRecord): TransactionMark | Fault {
     try {
@@ -46,17 +49,7 @@ export class TransactionScanner {
   }
 
   #read(bytes: Uint8Array): TransactionMark {
-    const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
-    let mark = this.#outer;
-    this.#readObject(mark);
-    reader.expectEnd();
-    const payload = mark.shape.indexOf("payload");
-    if (payload >= 0 && mark.shape.indexOf("schema") >= 0 && mark.kindOf(payload) === OBJECT) {
-      reader.open(bytes, mark.startOf(payload), mark.stopOf(payload));
-      mark = this.#mark;
-      this.#readObject(mark);
-    }
+    const mark = this.#behindKnown(bytes) ?? this.#find(bytes);
     const status = textAt(mark, "status");
     const start = mark.startOf(status);
     const isEnd = isSpelled(bytes, start, mark.stopOf(status), END);
@@ -66,6 +59,33 @@ export class TransactionScanner {
     const id = textAt(mark, "id");
     const { tx, lsn } = this.#id(bytes, mark.startOf(id), mark.stopOf(id));
     return { status: isEnd ? "END" : "BEGIN", tx, lsn, counts: this.#counts(bytes, mark) };
+  }
+
+  /** The mark behind a schema that is, byte by byte, that of one before. */
+  #behindKnown(bytes: Uint8Array): Fields | undefined {
+    const reader = this.#reader;
+    reader.open(bytes, 0, bytes.length);
+    if (!this.#known?.pass(0, reader) || reader.peek() !== 0x7b) return undefined;
+    this.#readObject(this.#mark);
+    if (reader.peek() !== 0x7d) return undefined;
+    reader.at++;
+    reader.expectEnd();
+    return this.#mark;
+  }
+
+  #find(bytes: Uint8Array): Fields {
+    const reader = this.#reader;
+    reader.open(bytes, 0, bytes.length);
+    const outer = this.#outer;
+    this.#readObject(outer);
+    reader.expectEnd();
+    const payload = outer.shape.indexOf("payload");
+    const isWrapped = payload >= 0 && outer.shape.indexOf("schema") >= 0;
+    if (!isWrapped || outer.kindOf(payload) !== OBJECT) return outer;
+    reader.open(bytes, outer.startOf(payload), outer.stopOf(payload));
+    this.#readObject(this.#mark);
+    this.#known = new Literals([bytes.slice(0, outer.startOf(payload))]);
+    return this.#mark;
   }
 
   /** Reads an object, by the shape of the one before if it is like that: nearly all are. */

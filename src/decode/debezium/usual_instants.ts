@@ -17,8 +17,9 @@ const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
 /** The last days by a hash of their digits: those digits and the T as three words, and their µs. */
-const words = new Int32Array(256 * 4);
-const firstMicros = new Float64Array(256);
+const DAYS = 1024;
+const words = new Int32Array(DAYS * 4);
+const firstMicros = new Float64Array(DAYS);
 
 /**
  * Writes the timestamp at `at` in `view`, `length` bytes, to byte offset `to`; false: it is of
@@ -35,7 +36,7 @@ export function putUsualTimestamp(
   const first = view.getInt32(at, true); // 2026
   const second = view.getInt32(at + 4, true); // -11-
   const third = view.getInt32(at + 8, true) & 0xff_ffff; // 23T
-  const kept = (third & 3) << 4 | third >> 8 & 15 | (second >> 16 & 3) << 6;
+  const kept = (third & 3) << 4 | third >> 8 & 15 | (second >> 16 & 15) << 6;
   const word = kept * 4;
   if (words[word] !== first || words[word + 1] !== second || words[word + 2] !== third) {
     if (!keep(kept, view, at)) return false;
