@@ -7,6 +7,7 @@ import { type Cluster, type Consumer, Kafka, logLevel, PartitionAssigners } from
 import type { KafkaConfig } from "kafkajs";
 import { logger } from "../../log.ts";
 import { clientLog } from "./client_log.ts";
+import { mendConnection } from "./answers.ts";
 import { addCodecs } from "./codecs.ts";
 import type { ClusterOptions } from "./feed.ts";
 import { takeOverDecoding } from "./fetch_answer.ts";
@@ -50,6 +51,7 @@ export class Client {
 
   constructor(options: ClusterOptions, retries: number) {
     const retry = { ...RETRY, retries };
+    mendConnection();
     mendRequestQueue();
     addCodecs();
     takeOverDecoding();

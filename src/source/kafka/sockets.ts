@@ -6,6 +6,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { ISocketFactory } from "kafkajs";
+import { Answers } from "./answers.ts";
 
 /** A broker that vanished without a word is noticed by the operating system after this long. */
 const KEEP_ALIVE_MS = 30_000;
@@ -21,7 +22,7 @@ export class Sockets {
     const socket = ssl
       ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl })
         .once("secureConnect", onConnect)
-      : net.connect({ host, port }).once("connect", onConnect);
+      : connectPlain(host, port).once("connect", onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
     this.#open.add(socket);
     socket.once("close", () => this.#open.delete(socket));
@@ -37,4 +38,21 @@ export class Sockets {
     this.#isCut = true;
     for (const socket of this.#open) socket.destroy(new Error("the client is closed"));
   }
+}
+
+/** A socket whose `data` events are whole answers. */
+function connectPlain(host: string, port: number): net.Socket {
+  const answers = new Answers((answer) => socket.emit("data", answer));
+  const socket: net.Socket = net.connect({
+    host,
+    port,
+    onread: {
+      buffer: () => answers.room(),
+      callback: (bytes) => {
+        answers.took(bytes);
+        return true; // go on
+      },
+    },
+  });
+  return socket;
 }
