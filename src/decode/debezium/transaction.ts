@@ -80,11 +80,11 @@ export class TransactionScanner {
     this.#readObject(outer);
     reader.expectEnd();
     const payload = outer.shape.indexOf("payload");
-    const isWrapped = payload >= 0 && outer.shape.indexOf("schema") >= 0;
-    if (!isWrapped || outer.kindOf(payload) !== OBJECT) return outer;
+    const schema = outer.shape.indexOf("schema");
+    if (payload < 0 || schema < 0 || outer.kindOf(payload) !== OBJECT) return outer;
     reader.open(bytes, outer.startOf(payload), outer.stopOf(payload));
     this.#readObject(this.#mark);
-    this.#known = new Literals([bytes.slice(0, outer.startOf(payload))]);
+    if (schema < payload) this.#known = new Literals([bytes.slice(0, outer.startOf(payload))]);
     return this.#mark;
   }
 

@@ -63,6 +63,7 @@ Deno.test("transaction marks: with a known schema, as without", () => {
     [payload, whole],
     [wrapped(` ${payload} `), whole],
     [`{"payload":${payload},"schema":${SCHEMA}}`, whole],
+    [`{"payload":${payload}}`, "fault"],
     [wrapped(payload, SCHEMA.replace("string", "int64 ")), whole],
     [wrapped("null"), "fault"],
     [wrapped("{}"), "fault"],

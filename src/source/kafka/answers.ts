@@ -1,6 +1,7 @@
 /**
- * Reads a broker's answers whole, each straight from the socket into memory of its own. By itself the
- * runtime hands out pieces of 64 kB, which are copies, and kafkajs copies them together.
+ * Reads a broker's answers whole, large ones straight from the socket into memory of their own. By
+ * itself the runtime hands out pieces of 64 kB, which are copies, and kafkajs copies them together;
+ * with TLS it still is so.
  *
  *     stream := (size int32, answer)*
  *
@@ -13,8 +14,8 @@ import Connection from "kafkajs/connection";
 const SIZE_BYTES = 4;
 /** Before it is known how long an answer is, so much is read at once; short ones lie in it whole. */
 const HEAD_BYTES = 64 * 1024;
-/** No answer is longer: fetches are asked for less. What claims to be is not Kafka's: "HTTP" as a
- * size is 1.2 GB, and TLS's first bytes are 336 MB. */
+/** What claims to be longer is hardly Kafka's ("HTTP" as a size is 1.2 GB, TLS's first bytes are 336
+ * MB), and is left to kafkajs piece by piece: 8 MB are asked for, or one batch. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** See the top of this file. `give` gets each answer, its size before it. */
@@ -26,7 +27,7 @@ export class Answers {
   /** One that has begun to come, and how much of it is there. */
   #answer: Buffer | undefined;
   #filled = 0;
-  /** What comes is not Kafka's, and is given as it comes: kafkajs knows what to say. */
+  /** What comes is given as it comes: kafkajs knows what to say of it. */
   #isStrange = false;
 
   constructor(private readonly give: (answer: Buffer) => void) {}

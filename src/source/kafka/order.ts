@@ -41,8 +41,9 @@ import type { TopicNames } from "./topics.ts";
 import { findUnread } from "./unread.ts";
 import { type OpenTransaction, Transactions } from "./transactions.ts";
 
-/** After so many records the isolate's timers and sockets have their turn. */
-const RECORDS_MAX = 2000;
+/** After so many records the isolate's timers and sockets have their turn: with schemas in them they
+ * are some MB, about what the system takes in of an answer meanwhile. */
+const RECORDS_MAX = 500;
 /** After so many transactions all partitions are looked at, also those of which none lacks a row. */
 const TRANSACTIONS_MAX = 64;
 

@@ -49,7 +49,11 @@ function connectPlain(host: string, port: number): net.Socket {
     onread: {
       buffer: () => answers.room(),
       callback: (bytes) => {
-        answers.took(bytes);
+        try {
+          answers.took(bytes);
+        } catch (error) { // else the next bytes would come where these did
+          socket.destroy(error as Error);
+        }
         return true; // go on
       },
     },
