@@ -54,7 +54,7 @@ function connectPlain(host: string, port: number): net.Socket {
         } catch (error) { // else the next bytes would come where these did
           socket.destroy(error as Error);
         }
-        return true; // go on
+        return !socket.destroyed; // go on
       },
     },
   });
