@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import net from "node:net";
 import Connection from "kafkajs/connection";
 import { Answers, mendConnection, originalProcess } from "./answers.ts";
+import { randomOf } from "./order_fixture.ts";
 import { Sockets } from "./sockets.ts";
 
 /** An answer of `size` bytes with its size before it. */
@@ -29,11 +30,7 @@ const SIZES = [0, 1, 3, 4, 70, 65_531, 65_532, 65_533, 65_536, 200_000, 5];
 Deno.test("answers: whole ones, however they come", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0];
   console.log(`seed ${seed}`);
-  let state = seed;
-  const random = (max: number) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor(state / 0x1_0000_0000 * max);
-  };
+  const random = randomOf(seed);
   for (let round = 0; round < 60; round++) {
     const sizes = Array.from({ length: 30 }, () => SIZES[random(SIZES.length)]);
     const sent = sizes.map((size) => answerOf(size, random(256)));
