@@ -25,6 +25,9 @@ export interface PartitionPosition {
   readonly next: number;
   /** The greatest LSN of any row seen in it: one that is greater was never seen before. */
   readonly lsn: Lsn;
+  /** Its table is matched since lately: it is read from its beginning, and has not come to changes
+   * whose transactions were not passed before. */
+  readonly isLate?: true;
 }
 
 /** A full snapshot of Debezium's, as far as its records were applied. */
@@ -53,6 +56,9 @@ export interface KafkaPosition {
   readonly clusterId: string;
   /** `topic.prefix` of the connector. */
   readonly prefix: string;
+  /** What SLUICE_TABLES was: a topic that it matched and that is not in `topics` was not there.
+   * Undefined in positions that were stored before November 2026. */
+  readonly tables?: readonly string[];
   /** By topic; an array's index is the partition. */
   readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;
   readonly snapshot: KafkaSnapshot;

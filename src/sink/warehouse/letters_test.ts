@@ -133,6 +133,14 @@ Deno.test("a change that was written is recognised by key, LSN and op, committed
   await write([[1, 1, 20], [2, 2, 20]]);
   await warehouse.commit(POSITION, 2, null);
   await write([[3, 3, 30]]);
+  const truncates = pool.take()!;
+  for (const [i, lsn] of [10, 20, 25, 30, 31].entries()) {
+    put(truncates, layout, 0, i + 1, lsn, "t");
+  }
+  const later = await warehouse.recognise(truncates);
+  for (const either of later.splice(0, 2)) assert([1, 2].includes(either), "both have LSN 20");
+  assert.deepEqual(later, [3, 3, 0], "what was written at its LSN or after it");
+  pool.give(truncates);
   const asked = pool.take()!;
   put(asked, layout, 2, 1, 20);
   put(asked, layout, 2, 2, 30);

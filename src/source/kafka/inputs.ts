@@ -31,14 +31,15 @@ export class Inputs {
   position(lsn: Lsn, snapshot: KafkaPosition["snapshot"]): KafkaPosition {
     const topics: Record<string, PartitionPosition[]> = {};
     for (const [topic, each] of Object.entries(this.from.topics)) topics[topic] = [...each];
-    const put = ({ topic, partition, next }: PartitionFeed, lsn: Lsn) => {
-      (topics[topic] ??= [])[partition] = { next, lsn };
+    const put = ({ topic, partition }: PartitionFeed, position: PartitionPosition) => {
+      (topics[topic] ??= [])[partition] = position;
     };
-    for (const lane of this.lanes.all) put(lane.feed, lane.lsnMax);
-    for (const feed of this.heartbeats) put(feed, 0);
-    if (this.marks !== undefined) put(this.marks, 0);
+    for (const lane of this.lanes.all) put(lane.feed, lane.position);
+    for (const feed of this.heartbeats) put(feed, { next: feed.next, lsn: 0 });
+    if (this.marks !== undefined) put(this.marks, { next: this.marks.next, lsn: 0 });
     const { clusterId, prefix } = this.from;
-    return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn };
+    const { tables } = this.names;
+    return { kind: "kafka", clusterId, prefix, tables, topics, snapshot, lsn };
   }
 
   /** Next offsets of all partitions, added up. */

@@ -44,8 +44,9 @@ export class Lane {
     from: PartitionPosition | undefined,
     private readonly codec: DebeziumCodec,
     private readonly recent: RecentChanges,
-    /** It is read from its beginning, and the transactions only from later on. */
-    readonly isLate: boolean,
+    /** It is read from its beginning, and the transactions only from later on: until a change of one
+     * that is open comes. */
+    public isLate: boolean,
   ) {
     this.head = codec.head();
     this.lsnMax = this.#lsnKnown = this.#lsnAtTurn = from?.lsn ?? 0;
@@ -66,7 +67,8 @@ export class Lane {
 
   /** How far it was taken. */
   get position(): PartitionPosition {
-    return { next: this.feed.next, lsn: this.lsnMax };
+    const position = { next: this.feed.next, lsn: this.lsnMax };
+    return this.isLate ? { ...position, isLate: true } : position;
   }
 
   /** Reads the head record, if there is one that was not read. False: there is none. */

@@ -4,7 +4,7 @@ import type { KafkaPosition } from "../position.ts";
 import type { PartitionFeed } from "./feed.ts";
 import { Lane } from "./lane.ts";
 import type { RecentChanges } from "./recent.ts";
-import type { TopicNames } from "./topics.ts";
+import { TopicNames } from "./topics.ts";
 
 /** See the top of this file. */
 export class Lanes {
@@ -60,9 +60,10 @@ export class Lanes {
   }
 
   #make(feed: PartitionFeed): Lane {
-    const { topics } = this.position;
+    const { topics, tables = [], prefix } = this.position;
     const from = topics[feed.topic]?.[feed.partition];
-    const isLate = from === undefined && topics[this.names.transactions] !== undefined;
-    return new Lane(feed, from, this.codec, this.recent, isLate);
+    const isNew = from === undefined && topics[this.names.transactions] !== undefined &&
+      !new TopicNames(prefix, tables).isData(feed.topic);
+    return new Lane(feed, from, this.codec, this.recent, from?.isLate ?? isNew);
   }
 }

@@ -308,12 +308,13 @@ export class Order {
     const name = lane.table;
     const target = this.#targets.get(name);
     if (target === undefined) {
-      if (!this.#targets.isLeftOut(name) && head.op !== "t") {
-        const met = this.#targets.meet(name, record, head);
+      if (!this.#targets.isLeftOut(name)) {
+        const met = this.#targets.meet(lane);
         if (met instanceof Fault) return this.#rowFault(met, lane, transaction);
         if (met !== undefined) return met;
       }
-      // A table that is left out, or a TRUNCATE of one that never was.
+      // A table that is left out; or a TRUNCATE of one that never was, which may come again.
+      if (head.op === "t") lane.remember(this.#writer.nextSeq);
       return this.#passOf(lane, transaction);
     }
     this.#commitTimeMs = head.commitTimeMs;
@@ -369,6 +370,7 @@ export class Order {
   /** Notes that a lane's head record is one of a transaction's. */
   #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
     const { timestampMs } = lane.feed.head!;
+    lane.isLate = false; // what follows is of later ones
     transaction.count(lane, lane.table, lane.head.transactionOrder, timestampMs, isNews);
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
 import { Case } from "./order_case_fixture.ts";
+import { catalogTable } from "./order_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
 import { beginning } from "./start.ts";
 import { TopicNames } from "./topics.ts";
@@ -256,4 +257,90 @@ Deno.test("what came before a transaction without END is not held back by it", (
   test.end(2, 201, { [A]: 1 });
   test.read();
   assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
+});
+
+for (const [when, isRestarted] of [["in one run", false], ["after a restart", true]] as const) {
+  Deno.test(`a TRUNCATE that was passed over empties nothing when it comes again, ${when}`, () => {
+    using test = new Case();
+    const truncate = () => {
+      test.begin(1, 90);
+      test.row({ table: A, key: 0, lsn: 90, of: 1, op: "t" });
+      test.end(1, 91, { [A]: 1 });
+    };
+    test.put("p.public.a", 0, null, null); // so that the topic is there
+    truncate();
+    test.start();
+    test.read();
+    assert.equal(test.order.inTransaction, false, "of a table of which nothing has come");
+    change(test, 2, 200, { [A]: 1 });
+    test.read();
+    assert.deepEqual(test.visible(A), ["1 c"]);
+    if (isRestarted) test.start();
+    test.nowMs += 5000; // the connector crashes, and goes back
+    truncate();
+    change(test, 2, 200, { [A]: 1 });
+    change(test, 3, 300, { [A]: 2 });
+    test.read();
+    assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
+    assert.equal(test.order.inTransaction, false);
+    test.begin(4, 390);
+    test.row({ table: A, key: 0, lsn: 400, of: 4, op: "t" });
+    test.end(4, 401, { [A]: 1 });
+    test.read();
+    assert.deepEqual(test.visible(A), ["1 c", "2 c", "0 t"], "one that is news does");
+  });
+}
+
+Deno.test("a TRUNCATE before a table's first row is written if that row is there, or a catalogue", () => {
+  for (const isRead of [true, false]) {
+    using test = new Case();
+    if (!isRead) test.known = catalogTable;
+    test.begin(1, 90);
+    test.row({ table: A, key: 0, lsn: 100, of: 1, op: "t" });
+    test.row({ table: A, key: 0, lsn: 110, of: 1, op: "t" });
+    if (isRead) test.row({ table: A, key: 1, lsn: 120, of: 1, order: 3 });
+    test.end(1, 130, { [A]: isRead ? 3 : 2 });
+    test.start();
+    test.read();
+    assert.deepEqual(test.visible(A), ["0 t", "0 t", ...isRead ? ["1 c"] : []]);
+  }
+});
+
+Deno.test("a table that is matched since lately is read on after a restart amid it", () => {
+  using test = new Case();
+  for (let tx = 1; tx < 20; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  test.start([A]);
+  test.read();
+  for (let times = 0; times < 3; times++) {
+    test.start();
+    for (const feed of test.feeds) feed.fetch(feed.topic === "p.public.b" ? 5 : Infinity);
+    test.read(() => false);
+  }
+  assert.equal(test.visible(B).length, 15);
+  change(test, 20, 2000, { [A]: 20, [B]: 20 });
+  test.start();
+  test.read();
+  assert.equal(test.visible(A).length, 20);
+  assert.equal(test.visible(B).length, 20);
+  assert.equal(test.order.inTransaction, false);
+});
+
+Deno.test("a topic that came up since the position was stored is waited for like others", () => {
+  using test = new Case();
+  change(test, 1, 100, { [A]: 1 });
+  test.start();
+  test.read();
+  // The connector died before it had written the marks of transaction 2, and sends it again.
+  test.row({ table: B, key: 2, lsn: 90, of: 2 });
+  test.nowMs += 5000;
+  change(test, 1, 100, { [A]: 1 });
+  test.start();
+  test.read();
+  assert.equal(test.visible(B).length, 0, "not before the rest of its transaction");
+  test.begin(2, 89);
+  test.row({ table: A, key: 2, lsn: 95, of: 2 });
+  test.row({ table: B, key: 2, lsn: 90, of: 2 });
+  test.end(2, 110, { [A]: 1, [B]: 1 });
+  test.read();
+  assert.deepEqual([...test.visible(A), ...test.visible(B)], ["1 c", "2 c", "2 c"]);
 });

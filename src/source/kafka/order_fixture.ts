@@ -2,6 +2,7 @@
  * A source, a connector that crashes, and topics that come in pieces: what an order must make sense
  * of. Everything random comes from one seed.
  */
+import type { Column, Table } from "../../catalog/catalog.ts";
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
 
@@ -20,9 +21,29 @@ export function randomOf(seed: number): (below: number) => number {
 export interface SourceRow {
   readonly table: string;
   readonly key: number;
-  readonly op: "c" | "u" | "d";
+  readonly op: "c" | "u" | "d" | "t";
   readonly value: number;
   lsn: number;
+}
+
+/** A table `schema.table` as the source's catalogue has it. */
+export function catalogTable(name: string): Table {
+  const column = (name: string): Column => ({
+    name,
+    type: { kind: "int8" },
+    sourceType: "bigint",
+    typeOid: 20,
+    typeMod: -1,
+    notNull: false,
+    toastable: false,
+  });
+  const columns = [column("id"), column("n")];
+  return { oid: 1, ...splitName(name), columns, key: [0], identity: "default" };
+}
+
+function splitName(table: string): { schema: string; name: string } {
+  const [schema, name] = table.split(".");
+  return { schema, name };
 }
 
 /** A transaction, in the order of commits. */
@@ -31,31 +52,40 @@ export interface SourceTransaction {
   readonly rows: SourceRow[];
 }
 
-/** Transactions that interleave: a row's LSN says when it was written, not when it was committed. */
+/** Transactions that interleave: a row's LSN says when it was written, not when it was committed.
+ * One that has a TRUNCATE, which locks its table, does not. */
 export function makeTransactions(
   random: (below: number) => number,
   count: number,
   tables: readonly string[],
+  mayTruncate: (table: string) => boolean,
 ): SourceTransaction[] {
+  const makeRow = (): SourceRow => {
+    const table = tables[random(tables.length)];
+    if (random(25) === 0 && mayTruncate(table)) {
+      return { table, key: 0, op: "t", value: 0, lsn: 0 };
+    }
+    const op = (["c", "u", "u", "d"] as const)[random(4)];
+    return { table, key: random(8), op, value: random(1000), lsn: 0 };
+  };
   const transactions = Array.from({ length: count }, (_, i) => ({
     tx: 100 + i,
-    rows: Array.from({ length: 1 + random(6) }, () => ({
-      table: tables[random(tables.length)],
-      key: random(8),
-      op: (["c", "u", "u", "d"] as const)[random(4)],
-      value: random(1000),
-      lsn: 0,
-    })),
+    rows: Array.from({ length: 1 + random(6) }, makeRow),
   }));
+  const isAlone = ({ rows }: { rows: SourceRow[] }) => rows.some(({ op }) => op === "t");
   let lsn = 1000;
   const open: { rows: SourceRow[]; next: number }[] = [];
   const waiting = transactions.map((each) => ({ rows: each.rows, next: 0 }));
   while (open.length > 0 || waiting.length > 0) {
-    while (waiting.length > 0 && (open.length === 0 || (open.length < 4 && random(2) === 0))) {
+    while (
+      waiting.length > 0 && (open.length === 0 ||
+        (![waiting[0], ...open].some(isAlone) && open.length < 4 && random(2) === 0))
+    ) {
       open.push(waiting.shift()!);
     }
     const each = open[random(open.length)];
-    each.rows[each.next++].lsn = lsn += random(3) === 0 ? 0 : 8; // some share their LSN
+    const mayShare = !isAlone(each) && random(3) === 0; // as rows of one COPY do
+    each.rows[each.next++].lsn = lsn += mayShare ? 0 : 8;
     if (each.next === each.rows.length) open.splice(open.indexOf(each), 1);
   }
   return withoutTwins(transactions);
@@ -106,7 +136,7 @@ export function runConnector(
       partition,
       offset: records.length,
       timestampMs: sentMs++,
-      key: encoder.encode(JSON.stringify(key)),
+      key: key === null ? null : encoder.encode(JSON.stringify(key)),
       value: encoder.encode(JSON.stringify(value)),
       headers: {},
     });
@@ -145,9 +175,10 @@ export function runConnector(
       orders.set(row.table, order);
       const id = `${tx}:${row.lsn}`;
       const transaction = { id, total_order: i + 1, data_collection_order: order };
-      put(`p.${row.table}`, row.key % partitionsOf(row.table), { id: row.key }, {
+      const key = row.op === "t" ? null : { id: row.key };
+      put(`p.${row.table}`, row.key % partitionsOf(row.table), key, {
         before: row.op === "d" ? { id: row.key, n: 0 } : null,
-        after: row.op === "d" ? null : { id: row.key, n: row.value },
+        after: row.op === "d" || row.op === "t" ? null : { id: row.key, n: row.value },
         source: sourceOf(row, tx),
         op: row.op,
         ts_ms: 1,
@@ -203,7 +234,7 @@ export function runConnector(
 }
 
 function sourceOf({ table, lsn }: SourceRow, tx: number): unknown {
-  const [schema, name] = table.split(".");
+  const { schema, name } = splitName(table);
   return {
     version: "2.3.4.Final",
     connector: "postgresql",

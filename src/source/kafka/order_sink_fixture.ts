@@ -44,7 +44,7 @@ export class TestSink {
             (batch.bytes[chunk.validity[column] + (row >> 3)] & (1 << (row & 7))) === 0;
           this.pending.push({
             table: layout.name,
-            key: long(id),
+            key: isNull(id) ? 0 : long(id), // of a TRUNCATE
             op: Object.entries(OP).find(([, code]) =>
               code === batch.bytes[chunk.data[META.op] + row]
             )![0],
@@ -67,7 +67,8 @@ export class TestSink {
     this.pending = before.filter((row) => !this.rows.includes(row));
     return asked.map((row) =>
       before.find(({ table, key, op, lsn }) =>
-        table === row.table && key === row.key && op === row.op && lsn === row.lsn
+        table === row.table && (row.op === "t" ? lsn >= row.lsn : lsn === row.lsn) &&
+        (row.op === "t" || key === row.key && op === row.op)
       )?.seq ?? 0
     );
   }
@@ -94,8 +95,16 @@ export class TestSink {
     }
   }
 
+  /** Forgets what is pending, tables too, as a restart does. */
+  rollBack(): void {
+    this.pending = [];
+    this.layouts = this.#committed;
+  }
+  #committed: TableLayout[] = [];
+
   /** Makes what is pending visible. */
   commit(position: KafkaPosition): void {
+    this.#committed = this.layouts;
     this.rows.push(...this.pending.sort((a, b) => a.seq - b.seq));
     this.pending = [];
     this.position = position;

@@ -29,7 +29,7 @@ export async function beginning(
     }
   }
   const snapshot = { phase: "waiting", lsn: 0, again: null } as const;
-  return { kind: "kafka", clusterId, prefix, topics, snapshot, lsn: 0 };
+  return { kind: "kafka", clusterId, prefix, tables: names.tables, topics, snapshot, lsn: 0 };
 }
 
 /**

@@ -10,6 +10,7 @@ import type {
 } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
+import type { Lane } from "./lane.ts";
 
 const log = logger("source");
 
@@ -27,12 +28,14 @@ export type Known = (name: string) => Table | undefined | null;
 export class Targets {
   readonly #targets = new Map<string, Target>();
   readonly #leftOut = new Map<string, string>();
+  readonly #scratch: ChangeHead;
 
   constructor(
     private readonly codec: DebeziumCodec,
     private readonly known: Known,
     layouts: readonly TableLayout[],
   ) {
+    this.#scratch = codec.head();
     for (const layout of layouts) this.#adopt(layout);
   }
 
@@ -48,9 +51,44 @@ export class Targets {
     return this.#leftOut.has(name);
   }
 
-  /** Makes a target of a table that was never seen, from its first record: the stop to make it
-   * with, the fault when the record doesn't say enough, or undefined when it is left out. */
-  meet(name: string, record: KafkaRecord, head: ChangeHead): Stop | Fault | undefined {
+  /** Makes a target of a table that was never seen, from its first record, at a lane's head: the
+   * stop to make it with, the fault when the record doesn't say enough, or undefined when it is left
+   * out, or when that is a TRUNCATE and nothing tells the columns: then there is nothing to empty. */
+  meet(lane: Lane): Stop | Fault | undefined {
+    const { head, feed, table: name } = lane;
+    if (head.op !== "t") return this.#meetRow(name, feed.head!, head);
+    const row = this.#firstRow(lane);
+    const met = row === undefined ? undefined : this.#meetRow(name, row, this.#scratch);
+    if (met instanceof Fault || row === undefined) return this.#meetKnown(name, head);
+    return met;
+  }
+
+  /** The first record behind a lane's head that has a row of the same table, read into `#scratch`. */
+  #firstRow({ feed, head }: Lane): KafkaRecord | undefined {
+    const scratch = this.#scratch;
+    for (let ahead = 1;; ahead++) {
+      const record = feed.peek(ahead);
+      if (record === undefined) return undefined;
+      if (this.codec.scan(record, scratch) !== undefined) continue;
+      const { op, schema, table } = scratch;
+      if (op === null || op === "m" || op === "t") continue;
+      if (schema === head.schema && table === head.table) return record;
+    }
+  }
+
+  /** As the source's catalogue has it. */
+  #meetKnown(name: string, { schema, table }: ChangeHead): Stop | undefined {
+    const known = this.known(name);
+    if (known === null) {
+      const unseen = { oid: 0, schema, name: table, columns: [], key: [], identity: "unknown" };
+      return { kind: "verify", table: unseen as Table };
+    }
+    if (known === undefined || known.key.length === 0) return undefined;
+    const adopt = (layout: TableLayout) => this.#adopt(layout);
+    return { kind: "evolve", table: known, adopt };
+  }
+
+  #meetRow(name: string, record: KafkaRecord, head: ChangeHead): Stop | Fault | undefined {
     const known = this.known(name);
     const described = this.codec.describe(record, head, known ?? undefined);
     if (described instanceof Fault) {

@@ -9,7 +9,7 @@ export class TopicNames {
   readonly #wanted = new Map<string, boolean>();
 
   /** `tables`: `schema.table` patterns with `*` for any characters. */
-  constructor(readonly prefix: string, tables: readonly string[]) {
+  constructor(readonly prefix: string, readonly tables: readonly string[]) {
     this.transactions = `${prefix}.transaction`;
     this.heartbeat = `__debezium-heartbeat.${prefix}`;
     this.#patterns = tables.map((pattern) => {
