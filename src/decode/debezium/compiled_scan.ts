@@ -4,6 +4,7 @@ import { anyString, digits, literal, plainString } from "./emit.ts";
 import { FALS_WORD, type Fields, NULL_WORD, TRUE_WORD } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
 import { FALSE, INTEGER, type JsonReader, NULL, STRING, TRUE } from "./json.ts";
+import type { Literals } from "./literals.ts";
 import type { Shape } from "./shape.ts";
 import { Slot } from "./slot.ts";
 
@@ -83,9 +84,15 @@ export type ReadAll = (
   shape: Shape,
   row: ReadRow,
   at: TransactionAt,
+  literals: Literals,
 ) => boolean;
 
-/** Makes a {@linkcode ReadAll} (undefined: it would be too long) of what lies before, between and behind slots; `lengths` of those. */
+/** Pieces from this length on, which are schemas, are compared by a loop: as text of the function
+ * they would be most of it, and V8 optimises long functions late. */
+const LOOPED_MIN = 256;
+
+/** Makes a {@linkcode ReadAll} (undefined: it would be too long) of what lies before, between and
+ * behind slots; `lengths` of those. */
 export function compileSkeleton(
   pieces: readonly Uint8Array[],
   slots: Uint8Array,
@@ -99,10 +106,15 @@ export function compileSkeleton(
       missing(Slot.after, "head.after.clear();") + missing(Slot.time, "head.at(0);");
   }
   slots.forEach((slot, i) => {
-    body += literal(pieces[i]) + slotCode(slot, lengths[i]);
+    body += pieceCode(pieces, i) + slotCode(slot, lengths[i]);
   });
-  body += literal(pieces[slots.length]) + `reader.at=p-base;return p===E;`;
-  return compiled<ReadAll>(["reader", "head", "shape", "row", "at"], body);
+  body += pieceCode(pieces, slots.length) + `reader.at=p-base;return p===E;`;
+  return compiled<ReadAll>(["reader", "head", "shape", "row", "at", "literals"], body);
+}
+
+function pieceCode(pieces: readonly Uint8Array[], index: number): string {
+  if (pieces[index].length < LOOPED_MIN) return literal(pieces[index]);
+  return `reader.at=p-base;if(!literals.pass(${index},reader))return false;p=reader.at+base;\n`;
 }
 
 function slotCode(slot: number, length: number): string {

@@ -81,7 +81,8 @@ export class Skeleton {
    */
   read(reader: JsonReader, head: DebeziumHead): boolean {
     if (this.#compiled !== undefined) {
-      return this.#compiled(reader, head, this.common.shape, this.#compiledRow!, this);
+      const { shape } = this.common;
+      return this.#compiled(reader, head, shape, this.#compiledRow!, this, this.#literals);
     }
     if (!this.#readByTable(reader, head)) return false;
     if (++this.#uses >= compiling.afterRecords) this.#compile(this.#isKey ? head.key : head.after);

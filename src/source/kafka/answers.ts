@@ -10,6 +10,7 @@
  */
 import { Buffer } from "node:buffer";
 import Connection from "kafkajs/connection";
+import { newMemory } from "./answer_memory.ts";
 
 const SIZE_BYTES = 4;
 /** Before it is known how long an answer is, so much is read at once; short ones lie in it whole. */
@@ -57,7 +58,7 @@ export class Answers {
         this.#giveCopy(at, stop);
         at = stop;
       } else {
-        this.#answer = Buffer.alloc(SIZE_BYTES + size);
+        this.#answer = Buffer.from(newMemory(SIZE_BYTES + size));
         this.#answer.set(this.#head.subarray(at, end));
         this.#filled = end - at;
         at = end;

@@ -42,6 +42,8 @@ export interface Chunk {
   offsetOf(record: number): number;
   /** A record; it may be made at each call. */
   record(record: number): KafkaRecord;
+  /** Gives the records' memory back: nobody may look at any of them after it. */
+  letGo(): void;
 }
 
 /** A chunk that uses less than this part of the memory that it would hold is copied out of it. */

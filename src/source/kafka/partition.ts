@@ -62,6 +62,7 @@ export class Partition implements PartitionFeed {
     if (++this.#at < chunk.count) return;
     this.#chunks.shift();
     this.#at = 0;
+    chunk.letGo();
     this.#buffered(-chunk.bytes);
   }
 
@@ -85,6 +86,7 @@ export class Partition implements PartitionFeed {
   letGo(): void {
     if (this.#chunks.length === 0) return;
     this.#fetchNext = this.next;
+    for (const chunk of this.#chunks) chunk.letGo();
     this.#chunks.length = 0;
     this.#at = 0;
     this.#head = this.#second = undefined;
@@ -111,7 +113,10 @@ export class Partition implements PartitionFeed {
     const chunk = toChunk(this.topic, fetched, from);
     if (chunk === undefined) return isNews ? 0 : -1;
     this.#fetchNext = chunk.end;
-    if (chunk.count === 0) return 0;
+    if (chunk.count === 0) {
+      chunk.letGo();
+      return 0;
+    }
     this.#chunks.push(chunk);
     this.#buffered(chunk.bytes);
     this.isWanted = false;

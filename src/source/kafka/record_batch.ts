@@ -88,9 +88,9 @@ export class RecordBatch {
     return this.bytes.length + this.places.byteLength + this.times.byteLength;
   }
 
-  /** Bytes of memory that are kept for its sake. */
-  get held(): number {
-    return this.#buffer.byteLength;
+  /** The memory that is kept for its sake. */
+  get memory(): ArrayBufferLike {
+    return this.#buffer;
   }
 
   offsetOf(record: number): number {

@@ -1,5 +1,6 @@
 /** What was decoded of a fetch, as our records. */
 import type { KafkaRecord } from "../../decode/decoder.ts";
+import { hold, letGo } from "./answer_memory.ts";
 import { Aborted } from "./aborted.ts";
 import { type Chunk, type Fetched, USED_MIN } from "./fetched.ts";
 import { messageChunk } from "./messages.ts";
@@ -35,6 +36,7 @@ class BatchChunk implements Chunk {
     readonly end: number,
     from: number,
   ) {
+    for (const batch of batches) hold(batch.memory);
     let [all, bytes] = [0, 0];
     this.#stops = batches.map((batch) => {
       bytes += batch.size;
@@ -56,6 +58,10 @@ class BatchChunk implements Chunk {
     const at = record + this.#skipped;
     this.#find(at);
     return this.batches[this.#batch].record(at - this.#start, this.topic, this.partition);
+  }
+
+  letGo(): void {
+    for (const batch of this.batches) letGo(batch.memory);
   }
 
   #offsetAt(at: number): number {
@@ -90,6 +96,6 @@ function committed(batches: readonly RecordBatch[], listed: Fetched["abortedTran
 function unpinned(batches: readonly RecordBatch[]): readonly RecordBatch[] {
   const used = batches.reduce((sum, batch) => sum + batch.size, 0);
   // Those that are decompressed have a buffer of their own.
-  const held = Math.max(0, ...batches.map((batch) => batch.held));
+  const held = Math.max(0, ...batches.map((batch) => batch.memory.byteLength));
   return used >= held * USED_MIN ? batches : batches.map((batch) => batch.moved());
 }
