@@ -25,6 +25,8 @@ export interface Target {
   readonly sources: readonly number[];
   /** Those of them that hold a list's text, where the table has the list (list.ts). */
   readonly lists?: readonly number[];
+  /** The table stays, and this object with it: its appender is kept for the next rows. */
+  readonly stays?: true;
 }
 
 /** Room for a chunk of a target's rows. */
@@ -40,12 +42,14 @@ interface Types {
   readonly text: string;
 }
 
-/** Room is kept for so many columns in all: one takes up to 32 kB, and lists more. */
+/** Room is kept for so many columns in all, and appenders of so many: one takes up to 32 kB, and
+ * lists more. */
 const COLUMNS_MAX = 256;
 
 /**
- * See the top of this file. Holds the memory for one column of one chunk, and for a chunk of each of
- * some lists of types: for every object of DuckDB's that is made, Deno 2.9.6 keeps 48 bytes for good.
+ * See the top of this file. Holds the memory for one column of one chunk, for a chunk of each of some
+ * lists of types, and some appenders: for every object of DuckDB's that is made, Deno 2.9.6 keeps
+ * some bytes for good, and a tenth of a millisecond is gone.
  */
 export class Appender {
   readonly #values = new Int32Array(CHUNK_ROWS_MAX * 4);
@@ -53,13 +57,16 @@ export class Appender {
   /** By the text of the types. None is given up for another: those that had lived for a while would
    * be garbage for long. */
   readonly #rooms = new Map<string, Room>();
+  /** Of tables that stay. None holds a row between two calls. */
+  readonly #open = new Map<Target, DuckDBAppender>();
+  #openColumns = 0;
 
   constructor(private readonly connection: DuckDBConnection) {}
 
   /** Appends all rows of `segment`, in order. */
   async append(target: Target, batch: Batch, segment: Segment): Promise<void> {
-    const { catalog, schema, name, sources, lists } = target;
-    const appender = await this.connection.createAppender(name, schema, catalog);
+    const { sources, lists } = target;
+    const appender = this.#open.get(target) ?? await this.#openFor(target);
     try {
       const { rows, vectors } = this.#roomFor(target, appender);
       for (const chunk of segment.chunks) {
@@ -75,15 +82,39 @@ export class Appender {
         });
         appender.appendDataChunk(rows);
       }
-      appender.closeSync();
+      if (this.#open.has(target)) appender.flushSync();
+      else appender.closeSync();
       rows.reset(); // lists have memory of their own
     } catch (error) {
       this.#rooms.delete(this.#types.get(target)?.text ?? "");
+      this.#forget(target);
       // What it holds would be written when it is collected as garbage, into whatever the
       // connection does then.
       appender.clear();
       throw error;
     }
+  }
+
+  /** Lets go of the appenders that are kept: with them, the file would not be closed. */
+  close(): void {
+    for (const [target, appender] of this.#open) {
+      this.#forget(target);
+      appender.closeSync();
+    }
+  }
+
+  async #openFor(target: Target): Promise<DuckDBAppender> {
+    const { catalog, schema, name, sources, stays } = target;
+    const appender = await this.connection.createAppender(name, schema, catalog);
+    if (stays && this.#openColumns + sources.length <= COLUMNS_MAX) {
+      this.#open.set(target, appender);
+      this.#openColumns += sources.length;
+    }
+    return appender;
+  }
+
+  #forget(target: Target): void {
+    if (this.#open.delete(target)) this.#openColumns -= target.sources.length;
   }
 
   #roomFor(target: Target, appender: DuckDBAppender): Room {

@@ -64,6 +64,51 @@ Deno.test("tables that share room get their own values, of their own types", asy
   instance.closeSync();
 });
 
+Deno.test("an appender that is kept outlives rollbacks, errors and its table, and is no lock", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const file = `${dataDir}/w.duckdb`;
+  let instance = await DuckDBInstance.create(file);
+  let connection = await instance.connect();
+  const appender = new Appender(connection);
+  const target = { schema: "main", name: "t", sources: [SEQ, META_COUNT], stays: true } as const;
+  const append = async (value: string) => {
+    const batch = batchOf(TEXT, [value]);
+    const [segment] = batch.segments.values();
+    await appender.append(target, batch, segment);
+  };
+  const values = async () =>
+    (await connection.runAndReadAll("SELECT v FROM t ORDER BY v")).getRowsJson().flat();
+  const make = "CREATE TABLE t (seq BIGINT, v VARCHAR CHECK (v <> 'refused'))";
+  await connection.run(make);
+  await append("a");
+  await connection.run("BEGIN");
+  await append("rolled back");
+  await connection.run("ROLLBACK");
+  await append("b");
+  await assert.rejects(append("refused"), /CHECK/);
+  await append("c");
+  assert.deepEqual(await values(), ["a", "b", "c"], "of an error nothing is left");
+  await connection.run("DROP TABLE t");
+  await assert.rejects(append("d"), /does not exist/);
+  await connection.run(make);
+  await append("e");
+  await connection.run("BEGIN; DROP TABLE t");
+  await connection.run(make);
+  await append("f");
+  await connection.run("ROLLBACK"); // the table that it was made for is another now
+  await append("g");
+  assert.deepEqual(await values(), ["e", "g"]);
+  appender.close();
+  connection.closeSync();
+  instance.closeSync();
+  instance = await DuckDBInstance.create(file, { access_mode: "READ_ONLY" });
+  connection = await instance.connect();
+  assert.deepEqual(await values(), ["e", "g"], "nobody has kept the file open");
+  connection.closeSync();
+  instance.closeSync();
+  await Deno.remove(dataDir, { recursive: true });
+});
+
 Deno.test("what could not be appended is not written later, when garbage is collected", async () => {
   const layout = new TableLayout(testTable("main.t", { id: { kind: "int4" } }, ["id"]));
   const batch = new Batch(new ArrayBuffer(1024 * 1024));

@@ -37,6 +37,11 @@ export class ChangeLog {
     this.#appender = new Appender(connection);
   }
 
+  /** Lets go of what is kept for the tables: before they are dropped, or the file is closed. */
+  close(): void {
+    this.#appender.close();
+  }
+
   /** Appends all of `segment`. `current` gives a SELECT of the current rows before it. */
   async write(batch: Batch, segment: Segment, current: () => string): Promise<void> {
     const target = segment.hasUnchanged ? null : await this.#target(segment.layout);
@@ -77,7 +82,7 @@ export class ChangeLog {
     const needsSql = columns.some(({ type }) => type.kind === "array" && !isTextList(type));
     const lists = columns.flatMap(({ type }, i) => isTextList(type) ? [META_COUNT + i] : []);
     const target = isKnown && !needsSql
-      ? { schema, name, sources: found as number[], lists }
+      ? { schema, name, sources: found as number[], lists, stays: true as const }
       : null;
     this.#targets.set(layout, target);
     return target;

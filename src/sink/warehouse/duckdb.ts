@@ -175,6 +175,7 @@ export class Warehouse implements Sink {
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
     const before = (await this.state()).tables;
+    this.#log.close();
     await this.#begin();
     for (const table of before) for (const sql of dropTables(table)) await this.#sql.run(sql);
     await this.#sql.run("DELETE FROM _sluice.tables");
@@ -266,6 +267,7 @@ export class Warehouse implements Sink {
     this.#isSnapshot = false;
     this.#layouts = this.#published;
     this.#folder.abort();
+    this.#log.close(); // a table may have been made in vain
     this.#isUnsure = true;
     await this.connection.run("ROLLBACK").catch((error) => {
       // A commit that failed has rolled back already; anything else makes the next begin fail.
@@ -329,6 +331,7 @@ export class Warehouse implements Sink {
 
   async close(): Promise<void> {
     await this.abort();
+    this.#log.close();
     this.connection.closeSync();
     this.watcher.closeSync();
     this.instance.closeSync();
