@@ -38,3 +38,24 @@ Deno.test("at least the last generation's changes are known, and forgetting is t
     { seed, numRuns: 200 },
   );
 });
+
+Deno.test("keys that differ have hashes that differ, wherever they do", () => {
+  const seen = new Map<string, string>();
+  const add = (text: string) => {
+    const { a, b } = hash(1, text);
+    assert.equal(seen.get(`${a} ${b}`) ?? text, text);
+    seen.set(`${a} ${b}`, text);
+    return [a, b];
+  };
+  const halves = [new Set<number>(), new Set<number>()];
+  for (let i = 0; i < 200_000; i++) add(`{"id":${i}}`).forEach((half, k) => halves[k].add(half));
+  // Of 200,000 random numbers of 32 bits some 5 come twice.
+  for (const half of halves) assert(half.size > 199_900, `${half.size} of 200,000`);
+  const text = '{"id":"0b4e8c52-5d0c-4c5a-9a38-6f1d2b7a9c10"}';
+  for (let at = 0; at < text.length; at++) {
+    for (let code = 32; code < 127; code++) {
+      add(text.slice(0, at) + String.fromCharCode(code) + text.slice(at + 1));
+    }
+    add(text.slice(0, at));
+  }
+});
