@@ -63,7 +63,7 @@ export async function benchKafka({ rows = 1_000_000, totalMb }: BenchOptions): P
   await broker.drop(plain);
 
   const withSchemas = new BankEvents({ prefix: "schemas", withSchemas: true });
-  await broker.fill(withSchemas, Math.ceil(rows / 2), "changes with schemas into topics");
+  await broker.fill(withSchemas, rows, "changes with schemas into topics");
   console.log("Sluice, schemas");
   const schemas = sluiceRow(
     "sluice, schemas",

@@ -58,7 +58,8 @@ export class Answers {
         this.#giveCopy(at, stop);
         at = stop;
       } else {
-        this.#answer = Buffer.from(newMemory(SIZE_BYTES + size));
+        const bytes = SIZE_BYTES + size;
+        this.#answer = Buffer.from(newMemory(bytes), 0, bytes);
         this.#answer.set(this.#head.subarray(at, end));
         this.#filled = end - at;
         at = end;

@@ -251,11 +251,13 @@ function sourceOf({ table, lsn }: SourceRow, tx: number): unknown {
   };
 }
 
-/** A partition of which more and more is there. */
+/** A partition of which more and more is there. Its records are lent: each one's memory is detached
+ * when it is taken or let go of. */
 export class TestFeed implements PartitionFeed {
   next = 0;
   isOurs = true;
   #fetched = 0;
+  readonly #lent = new Map<number, KafkaRecord>();
 
   constructor(
     readonly topic: string,
@@ -277,16 +279,26 @@ export class TestFeed implements PartitionFeed {
 
   peek(ahead: number): KafkaRecord | undefined {
     const at = this.next + ahead;
-    return at < this.#fetched ? this.records[at] : undefined;
+    if (at >= this.#fetched) return undefined;
+    const lent = this.#lent.get(at) ?? lentCopy(this.records[at]);
+    this.#lent.set(at, lent);
+    return lent;
   }
 
   take(): void {
     if (this.head === undefined) throw new Error("nothing to take");
-    this.next++;
+    this.#giveBack(this.next++);
   }
 
   letGo(): void {
+    for (const at of [...this.#lent.keys()]) this.#giveBack(at);
     this.#fetched = this.next;
+  }
+
+  #giveBack(at: number): void {
+    const { key, value } = this.#lent.get(at)!;
+    for (const part of [key, value]) (part?.buffer as ArrayBuffer | undefined)?.transfer(0);
+    this.#lent.delete(at);
   }
 
   /** Some more comes. False: all of it was there. */
@@ -295,4 +307,9 @@ export class TestFeed implements PartitionFeed {
     this.#fetched = Math.min(this.records.length, this.#fetched + count);
     return true;
   }
+}
+
+/** The same record in memory of its own. */
+function lentCopy(record: KafkaRecord): KafkaRecord {
+  return { ...record, key: record.key?.slice() ?? null, value: record.value?.slice() ?? null };
 }
