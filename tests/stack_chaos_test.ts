@@ -105,7 +105,7 @@ class Chaos {
 
   /** Traffic, and reads of Sluice, while `kills` goes on. */
   async run(kills: () => Promise<void>): Promise<void> {
-    await this.database.query("TRUNCATE side"); // the first that comes of it
+    await this.database.query("TRUNCATE side"); // the first that comes of it, and maybe again
     const traffic = new Traffic(this.database.url, this.seed);
     const args = ["generate", "--rate", "60", "--seed", String(this.seed)];
     const env = { SLUICE_DATABASE_URL: this.database.url };

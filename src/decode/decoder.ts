@@ -46,7 +46,8 @@ export type Stop =
 /**
  * Rows that may have been applied before, in a run that no longer is in memory. `fill` writes them
  * into an empty batch, numbered from 1 on; `answer` is told, for each, the `_seq` of the row that
- * was applied with its table, key, LSN and op, or 0 when there is none.
+ * was applied with its table, key, LSN and op (for a TRUNCATE that of a later change is as good, since
+ * it was applied or had nothing to empty), or 0 when there is none.
  */
 export interface Recall {
   fill(batch: Batch): void;

@@ -49,7 +49,8 @@ export interface Sink {
   /** Adds a table, empty, within the transaction; one that is there is left as it is. */
   evolve(table: Table): Promise<TableLayout>;
   /** For each row of a batch (of one table, numbered from 1 on, which stays the caller's): the
-   * `_seq` of the change with the same key, LSN and op that was written before, or 0. */
+   * `_seq` of the change with the same key, LSN and op that was written before, or 0; for a TRUNCATE
+   * that of the first change at its LSN or after it. */
   recognise(batch: Batch): Promise<number[]>;
   /** Which of these source transactions have a change that was written as a number (`_seq`) below
    * `before`. Rows of a snapshot don't count. */

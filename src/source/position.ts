@@ -25,9 +25,9 @@ export interface PartitionPosition {
   readonly next: number;
   /** The greatest LSN of any row seen in it: one that is greater was never seen before. */
   readonly lsn: Lsn;
-  /** Its table is matched since lately: it is read from its beginning, and has not come to changes
-   * whose transactions were not passed before. */
-  readonly isLate?: true;
+  /** Its table is matched since lately. Before this offset there are changes whose transactions were
+   * passed before it was; it is not there any more once that is passed. */
+  readonly lateUntil?: number;
 }
 
 /** A full snapshot of Debezium's, as far as its records were applied. */
@@ -56,8 +56,8 @@ export interface KafkaPosition {
   readonly clusterId: string;
   /** `topic.prefix` of the connector. */
   readonly prefix: string;
-  /** What SLUICE_TABLES was: a topic that it matched and that is not in `topics` was not there.
-   * Undefined in positions that were stored before November 2026. */
+  /** What SLUICE_TABLES was: other topics were not read up to here, whatever `topics` says of them.
+   * Undefined in a position that was stored before this was. */
   readonly tables?: readonly string[];
   /** By topic; an array's index is the partition. */
   readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;

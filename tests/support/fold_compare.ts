@@ -74,7 +74,8 @@ function textOf(row: Readonly<Record<string, unknown>>, columns: Column[]): stri
 
 /**
  * Throws unless every table and every change log is what the topics say: each change once, with its
- * LSN and transaction, in the order of its topic. Returns how many changes were compared.
+ * LSN and transaction, in the order of its topic; but TRUNCATEs before a table's first row may lack.
+ * Returns how many changes were compared.
  */
 export async function assertEqualToFold(
   database: TestDatabase,
@@ -84,6 +85,8 @@ export async function assertEqualToFold(
   let count = 0;
   const numbers = new Set<string>();
   for (const [table, each] of folded.tables) {
+    const first = each.log.findIndex(({ op }) => op !== "t");
+    if (first === -1) continue;
     const columns = await columnsOf(database, table);
     const query = async (sql: string) =>
       (await warehouse.runAndReadAll(sql)).getRowsJson() as (string | null)[][];
@@ -91,9 +94,10 @@ export async function assertEqualToFold(
     const log = await query(`SELECT _seq::VARCHAR, _op, _lsn::VARCHAR, _tx::VARCHAR, ${list}
       FROM public__changes.${table} ORDER BY _seq`);
     log.forEach(([seq]) => numbers.add(seq!));
+    const rows = log.slice(log.findIndex(([, op]) => op !== "t"));
     assertSame(
-      log.map(([, op, lsn, tx, ...row]) => changeText(op!, lsn!, tx!, row, columns)),
-      each.log.map((change) => foldedText(change, columns)),
+      rows.map(([, op, lsn, tx, ...row]) => changeText(op!, lsn!, tx!, row, columns)),
+      each.log.slice(first).map((change) => foldedText(change, columns)),
       `the change log of ${table}`,
     );
     const current = await query(`SELECT ${list} FROM public.${table}`);

@@ -25,7 +25,8 @@ export interface Target {
   readonly sources: readonly number[];
   /** Those of them that hold a list's text, where the table has the list (list.ts). */
   readonly lists?: readonly number[];
-  /** The table stays, and this object with it: its appender is kept for the next rows. */
+  /** The table stays until {@linkcode Appender.close}, and this object with it: its appender is kept
+   * for the next rows. */
   readonly stays?: true;
 }
 

@@ -267,12 +267,12 @@ export class Warehouse implements Sink {
     this.#isSnapshot = false;
     this.#layouts = this.#published;
     this.#folder.abort();
-    this.#log.close(); // a table may have been made in vain
     this.#isUnsure = true;
     await this.connection.run("ROLLBACK").catch((error) => {
       // A commit that failed has rolled back already; anything else makes the next begin fail.
       log.debug("rollback: {error}", { error: String(error) });
     });
+    this.#log.close(); // a table may have been made in vain
   }
 
   async maintain(idle: boolean): Promise<void> {

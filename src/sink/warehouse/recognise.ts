@@ -7,7 +7,8 @@ import { identifier, type Table } from "../../catalog/catalog.ts";
 import { logTable } from "./tables.ts";
 
 /** Gives `(m_seq, _seq of the original or 0)` for each row of the delta, by `m_seq`; of a TRUNCATE the
- * `_seq` of the next change that was written, in the order of LSNs, which may be its own. */
+ * `_seq` of the next change that was written, in the order of LSNs, which may be its own. Rows of
+ * snapshots are none: a TRUNCATE that is older than theirs may come after them. */
 export function originalsSql(table: Table, delta: string): string {
   const keys = table.key.map((i) => `l.${identifier(table.columns[i].name)} = d.c${i}`);
   // The bounds let DuckDB pass over the row groups of other times.
@@ -19,7 +20,9 @@ export function originalsSql(table: Table, delta: string): string {
       WHERE chr(d.m_op) <> 't' GROUP BY d.m_seq
     UNION ALL SELECT d.m_seq, coalesce(l._seq, 0)
       FROM (SELECT m_seq, m_lsn FROM ${delta} WHERE chr(m_op) = 't') AS d ASOF LEFT JOIN
-        (SELECT _seq, _lsn FROM ${logTable(table)} WHERE _lsn >= ${first}) AS l ON d.m_lsn <= l._lsn
+        (SELECT _seq, _lsn FROM ${
+    logTable(table)
+  } WHERE _lsn >= ${first} AND _op <> 'r') AS l ON d.m_lsn <= l._lsn
     ORDER BY m_seq`;
 }
 

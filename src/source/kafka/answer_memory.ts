@@ -15,6 +15,8 @@ const holders = new WeakMap<ArrayBufferLike, number>();
 /** Memory for the next answers. */
 const spares: ArrayBuffer[] = [];
 const SPARES_MAX = 2;
+/** A fetch asks for half of it, and a batch that is larger still is seldom. */
+const SPARE_BYTES_MAX = 16 * 1024 * 1024;
 /** Answers from this size on have a multiple of it. */
 const LARGE_BYTES = 1024 * 1024;
 
@@ -40,11 +42,11 @@ export function hold(memory: ArrayBufferLike): void {
 
 /** To be called once for each {@linkcode hold}. After the last one, `memory` is another's. */
 export function letGo(memory: ArrayBufferLike): void {
-  const count = holders.get(memory);
-  if (count === undefined) return;
-  if (count > 1) return void holders.set(memory, count - 1);
+  const count = holders.get(memory) ?? 0;
+  if (count > 1) holders.set(memory, count - 1);
+  if (count !== 1) return;
   holders.delete(memory);
-  if (memory.byteLength < LARGE_BYTES) return;
+  if (memory.byteLength < LARGE_BYTES || memory.byteLength > SPARE_BYTES_MAX) return;
   // The latest one, since what is too small or too large for the answers that come now stays unused.
   spares.push(memory as ArrayBuffer);
   if (spares.length > SPARES_MAX) spares.shift();

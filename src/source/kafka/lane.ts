@@ -10,7 +10,7 @@ import type { PartitionFeed } from "./feed.ts";
 import { KeyHash, type RecentChanges } from "./recent.ts";
 
 /** Whether a change was applied before: `unknown` is for the sink to say. Else the number (`_seq`)
- * under which it was; 0: it was not. */
+ * under which it was, or of a TRUNCATE that of a later change; 0: it was not. */
 export type Original = number | "unknown";
 
 /** See the top of this file. */
@@ -44,9 +44,8 @@ export class Lane {
     from: PartitionPosition | undefined,
     private readonly codec: DebeziumCodec,
     private readonly recent: RecentChanges,
-    /** It is read from its beginning, and the transactions only from later on: until a change of one
-     * that is open comes. */
-    public isLate: boolean,
+    /** Up to this offset it has changes of transactions that were passed without it; 0: it has none. */
+    private readonly lateUntil: number,
   ) {
     this.head = codec.head();
     this.lsnMax = this.#lsnKnown = this.#lsnAtTurn = from?.lsn ?? 0;
@@ -65,10 +64,15 @@ export class Lane {
   #name = "";
   #table = "";
 
+  /** Whether the head record may be of a transaction that was passed without it. */
+  get isLate(): boolean {
+    return this.feed.next < this.lateUntil;
+  }
+
   /** How far it was taken. */
   get position(): PartitionPosition {
     const position = { next: this.feed.next, lsn: this.lsnMax };
-    return this.isLate ? { ...position, isLate: true } : position;
+    return this.isLate ? { ...position, lateUntil: this.lateUntil } : position;
   }
 
   /** Reads the head record, if there is one that was not read. False: there is none. */
@@ -79,7 +83,7 @@ export class Lane {
       this.#looked = undefined;
       return false;
     }
-    // Not by its offset: one that was let go of and fetched again lies in other memory.
+    // Not by its offset: one that was let go of and fetched again may lie elsewhere.
     if (record === this.#looked) {
       if (this.original === "unknown") this.original = this.#originalOf(record);
       return true;

@@ -60,10 +60,13 @@ export class Lanes {
   }
 
   #make(feed: PartitionFeed): Lane {
-    const { topics, tables = [], prefix } = this.position;
+    const { topics, tables, prefix } = this.position;
     const from = topics[feed.topic]?.[feed.partition];
-    const isNew = from === undefined && topics[this.names.transactions] !== undefined &&
-      !new TopicNames(prefix, tables).isData(feed.topic);
-    return new Lane(feed, from, this.codec, this.recent, from?.isLate ?? isNew);
+    const wasRead = tables === undefined
+      ? from !== undefined
+      : new TopicNames(prefix, tables).isData(feed.topic);
+    const isNew = !wasRead && topics[this.names.transactions] !== undefined;
+    const lateUntil = from?.lateUntil ?? (isNew ? feed.end : 0);
+    return new Lane(feed, from, this.codec, this.recent, lateUntil);
   }
 }

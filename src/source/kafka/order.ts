@@ -313,7 +313,7 @@ export class Order {
         if (met instanceof Fault) return this.#rowFault(met, lane, transaction);
         if (met !== undefined) return met;
       }
-      // A table that is left out; or a TRUNCATE of one that never was, which may come again.
+      // A table that is left out; or a TRUNCATE of one of which there is nothing, which may come again.
       if (head.op === "t") lane.remember(this.#writer.nextSeq);
       return this.#passOf(lane, transaction);
     }
@@ -370,7 +370,6 @@ export class Order {
   /** Notes that a lane's head record is one of a transaction's. */
   #count(transaction: OpenTransaction, lane: Lane, isNews: boolean): void {
     const { timestampMs } = lane.feed.head!;
-    lane.isLate = false; // what follows is of later ones
     transaction.count(lane, lane.table, lane.head.transactionOrder, timestampMs, isNews);
   }
 

@@ -5,7 +5,6 @@ import type { KafkaRecord, Stop } from "../../decode/decoder.ts";
 import { Order } from "./order.ts";
 import { TestFeed } from "./order_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
-import type { Known } from "./targets.ts";
 import { TopicNames } from "./topics.ts";
 
 const encoder = new TextEncoder();
@@ -31,8 +30,6 @@ export class Case {
   readonly feeds: TestFeed[] = [];
   nowMs = 1_000_000;
   order!: Order;
-  /** The source's catalogue; there is none. */
-  known: Known = () => undefined;
   /** What was set aside: the kinds of the faults. */
   readonly letters: string[] = [];
   readonly #records = new Map<string, KafkaRecord[]>();
@@ -114,7 +111,7 @@ export class Case {
       layouts: this.sink.layouts,
       nextSeq: (this.sink.rows.at(-1)?.seq ?? 0) + 1,
       patienceMs: 60_000,
-      known: this.known,
+      known: () => undefined,
       now: () => this.nowMs,
     });
     this.feeds.length = 0;

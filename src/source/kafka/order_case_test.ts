@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
 import { Case } from "./order_case_fixture.ts";
-import { catalogTable } from "./order_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
 import { beginning } from "./start.ts";
 import { TopicNames } from "./topics.ts";
@@ -291,19 +290,62 @@ for (const [when, isRestarted] of [["in one run", false], ["after a restart", tr
   });
 }
 
-Deno.test("a TRUNCATE before a table's first row is written if that row is there, or a catalogue", () => {
-  for (const isRead of [true, false]) {
-    using test = new Case();
-    if (!isRead) test.known = catalogTable;
+Deno.test("a TRUNCATE before a table's first row is written if that row is there", () => {
+  using test = new Case();
+  test.begin(1, 90);
+  test.row({ table: A, key: 0, lsn: 100, of: 1, op: "t" });
+  test.row({ table: A, key: 0, lsn: 110, of: 1, op: "t" });
+  test.row({ table: A, key: 1, lsn: 120, of: 1, order: 3 });
+  test.end(1, 130, { [A]: 3 });
+  test.start();
+  test.read();
+  assert.deepEqual(test.visible(A), ["0 t", "0 t", "1 c"]);
+});
+
+Deno.test("a transaction that has left nothing here is not waited for when it comes again", () => {
+  using test = new Case();
+  const truncate = () => {
     test.begin(1, 90);
     test.row({ table: A, key: 0, lsn: 100, of: 1, op: "t" });
-    test.row({ table: A, key: 0, lsn: 110, of: 1, op: "t" });
-    if (isRead) test.row({ table: A, key: 1, lsn: 120, of: 1, order: 3 });
-    test.end(1, 130, { [A]: isRead ? 3 : 2 });
-    test.start();
-    test.read();
-    assert.deepEqual(test.visible(A), ["0 t", "0 t", ...isRead ? ["1 c"] : []]);
-  }
+    test.end(1, 110, { [A]: 1 });
+    test.nowMs += 5000;
+  };
+  truncate();
+  test.start();
+  test.read();
+  truncate();
+  test.start();
+  test.read((topic) => topic === "p.public.a"); // the row again, and none of its marks
+  test.start();
+  test.read();
+  assert.equal(test.order.inTransaction, false);
+  change(test, 2, 200, { [A]: 1 });
+  test.read();
+  assert.deepEqual(test.visible(A), ["1 c"]);
+});
+
+Deno.test("a TRUNCATE by a topic of several partitions is a fault, also of a table that is not known", () => {
+  using test = new Case();
+  test.row({ table: A, key: 0, lsn: 100, op: "t", partition: 0 });
+  test.row({ table: A, key: 1, lsn: 90, op: "c", partition: 1 });
+  test.start();
+  assert.throws(() => test.read(), /several partitions/);
+});
+
+Deno.test("a table that is matched again goes on where it was, and is not waited for", () => {
+  using test = new Case();
+  for (let tx = 1; tx < 4; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  test.start();
+  test.read();
+  for (let tx = 4; tx < 8; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  test.start([A]);
+  test.read();
+  assert.deepEqual([test.visible(A).length, test.visible(B).length], [7, 3]);
+  change(test, 8, 800, { [A]: 8, [B]: 8 });
+  test.start();
+  test.read();
+  assert.deepEqual([test.visible(A).length, test.visible(B).length], [8, 8]);
+  assert.equal(test.order.inTransaction, false);
 });
 
 Deno.test("a table that is matched since lately is read on after a restart amid it", () => {

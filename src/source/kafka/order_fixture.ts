@@ -2,7 +2,6 @@
  * A source, a connector that crashes, and topics that come in pieces: what an order must make sense
  * of. Everything random comes from one seed.
  */
-import type { Column, Table } from "../../catalog/catalog.ts";
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
 
@@ -24,26 +23,6 @@ export interface SourceRow {
   readonly op: "c" | "u" | "d" | "t";
   readonly value: number;
   lsn: number;
-}
-
-/** A table `schema.table` as the source's catalogue has it. */
-export function catalogTable(name: string): Table {
-  const column = (name: string): Column => ({
-    name,
-    type: { kind: "int8" },
-    sourceType: "bigint",
-    typeOid: 20,
-    typeMod: -1,
-    notNull: false,
-    toastable: false,
-  });
-  const columns = [column("id"), column("n")];
-  return { oid: 1, ...splitName(name), columns, key: [0], identity: "default" };
-}
-
-function splitName(table: string): { schema: string; name: string } {
-  const [schema, name] = table.split(".");
-  return { schema, name };
 }
 
 /** A transaction, in the order of commits. */
@@ -234,7 +213,7 @@ export function runConnector(
 }
 
 function sourceOf({ table, lsn }: SourceRow, tx: number): unknown {
-  const { schema, name } = splitName(table);
+  const [schema, name] = table.split(".");
   return {
     version: "2.3.4.Final",
     connector: "postgresql",

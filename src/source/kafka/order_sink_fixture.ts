@@ -68,7 +68,7 @@ export class TestSink {
     return asked.map((row) =>
       before.find(({ table, key, op, lsn }) =>
         table === row.table && (row.op === "t" ? lsn >= row.lsn : lsn === row.lsn) &&
-        (row.op === "t" || key === row.key && op === row.op)
+        (row.op === "t" ? op !== "r" : key === row.key && op === row.op)
       )?.seq ?? 0
     );
   }

@@ -113,10 +113,7 @@ export class Partition implements PartitionFeed {
     const chunk = toChunk(this.topic, fetched, from);
     if (chunk === undefined) return isNews ? 0 : -1;
     this.#fetchNext = chunk.end;
-    if (chunk.count === 0) {
-      chunk.letGo();
-      return 0;
-    }
+    if (chunk.count === 0) return 0; // others of the answer may have records in its memory
     this.#chunks.push(chunk);
     this.#buffered(chunk.bytes);
     this.isWanted = false;

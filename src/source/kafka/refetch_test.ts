@@ -1,4 +1,4 @@
-/** Records that are let go of and fetched again lie in other memory, and are what they are. */
+/** Records that are let go of and fetched again may lie elsewhere, and are what they are. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Pool } from "../../batch/pool.ts";

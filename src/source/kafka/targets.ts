@@ -11,6 +11,7 @@ import type {
 import { Fault } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import type { Lane } from "./lane.ts";
+import { manyPartitions } from "./one_partition.ts";
 
 const log = logger("source");
 
@@ -51,16 +52,17 @@ export class Targets {
     return this.#leftOut.has(name);
   }
 
-  /** Makes a target of a table that was never seen, from its first record, at a lane's head: the
-   * stop to make it with, the fault when the record doesn't say enough, or undefined when it is left
-   * out, or when that is a TRUNCATE and nothing tells the columns: then there is nothing to empty. */
+  /** Makes a target of a table that was never seen, from the first record that says its columns: a
+   * lane's head, or behind a TRUNCATE. Gives the stop to make it with, the fault when the record
+   * doesn't say enough, or undefined: it is left out, or a TRUNCATE has nothing to empty. */
   meet(lane: Lane): Stop | Fault | undefined {
     const { head, feed, table: name } = lane;
     if (head.op !== "t") return this.#meetRow(name, feed.head!, head);
+    if (!lane.isAlone) return manyPartitions(feed.head!, name); // rows from before it may come yet
     const row = this.#firstRow(lane);
-    const met = row === undefined ? undefined : this.#meetRow(name, row, this.#scratch);
-    if (met instanceof Fault || row === undefined) return this.#meetKnown(name, head);
-    return met;
+    if (row === undefined) return undefined;
+    const met = this.#meetRow(name, row, this.#scratch);
+    return met instanceof Fault ? undefined : met; // that record is met again in its turn
   }
 
   /** The first record behind a lane's head that has a row of the same table, read into `#scratch`. */
@@ -74,18 +76,6 @@ export class Targets {
       if (op === null || op === "m" || op === "t") continue;
       if (schema === head.schema && table === head.table) return record;
     }
-  }
-
-  /** As the source's catalogue has it. */
-  #meetKnown(name: string, { schema, table }: ChangeHead): Stop | undefined {
-    const known = this.known(name);
-    if (known === null) {
-      const unseen = { oid: 0, schema, name: table, columns: [], key: [], identity: "unknown" };
-      return { kind: "verify", table: unseen as Table };
-    }
-    if (known === undefined || known.key.length === 0) return undefined;
-    const adopt = (layout: TableLayout) => this.#adopt(layout);
-    return { kind: "evolve", table: known, adopt };
   }
 
   #meetRow(name: string, record: KafkaRecord, head: ChangeHead): Stop | Fault | undefined {

@@ -281,7 +281,9 @@ export class Transactions {
     // It comes later in the source's log than those that were opened before it, unless it was whole
     // before we started and comes again: one without rows of ours is known by nothing else.
     const isOld = lsn > 0 && lsn <= this.lsnAtStart;
-    if (status === "END" && !isOld) { for (const each of this.#open.values()) each.cutOff(); }
+    if (status === "BEGIN") return;
+    if (isOld) transaction.wasApplied = true; // also one that has left nothing here
+    else for (const each of this.#open.values()) each.cutOff();
   }
 
   /** Whether one has ended of which an earlier attempt's rows may still come: all partitions must
