@@ -62,7 +62,7 @@ export interface KafkaPosition {
   /** By topic; an array's index is the partition. */
   readonly topics: Readonly<Record<string, readonly PartitionPosition[]>>;
   readonly snapshot: KafkaSnapshot;
-  /** The greatest LSN of any row or commit applied. */
+  /** The greatest LSN of any change or commit applied; rows of snapshots are none. */
   readonly lsn: number;
 }
 

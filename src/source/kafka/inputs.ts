@@ -27,7 +27,7 @@ export class Inputs {
   }
 
   /** How far everything was taken. Of topics that are not read (yet, or since SLUICE_TABLES leaves
-   * them out now) it is what it was. `lsn`: the greatest of any row or commit. */
+   * them out now) it is what it was. `lsn`: the greatest of any change or commit. */
   position(lsn: Lsn, snapshot: KafkaPosition["snapshot"]): KafkaPosition {
     const topics: Record<string, PartitionPosition[]> = {};
     for (const [topic, each] of Object.entries(this.from.topics)) topics[topic] = [...each];

@@ -66,7 +66,7 @@ export class Lanes {
       ? from !== undefined
       : new TopicNames(prefix, tables).isData(feed.topic);
     const isNew = !wasRead && topics[this.names.transactions] !== undefined;
-    const lateUntil = from?.lateUntil ?? (isNew ? feed.end : 0);
+    const lateUntil = isNew ? feed.end : from?.lateUntil ?? 0;
     return new Lane(feed, from, this.codec, this.recent, lateUntil);
   }
 }

@@ -314,14 +314,33 @@ Deno.test("a transaction that has left nothing here is not waited for when it co
   test.start();
   test.read();
   truncate();
-  test.start();
-  test.read((topic) => topic === "p.public.a"); // the row again, and none of its marks
+  test.read((topic) => topic === "p.public.a"); // again, and its marks only after a restart
   test.start();
   test.read();
+  test.wait(3); // first the sink is asked
   assert.equal(test.order.inTransaction, false);
   change(test, 2, 200, { [A]: 1 });
   test.read();
   assert.deepEqual(test.visible(A), ["1 c"]);
+});
+
+Deno.test("rows of a snapshot don't make the transactions before it old", () => {
+  using test = new Case();
+  test.row({ table: "public.c", key: 1, lsn: 10, op: "r", snapshot: "last" });
+  change(test, 1, 100, { [A]: 1 });
+  test.start();
+  test.read();
+  test.row({ table: "public.c", key: 1, lsn: 900, op: "r", snapshot: "last" });
+  test.read();
+  for (let tx = 2; tx < 5; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  test.start();
+  for (let seconds = 0; seconds < 3; seconds++) {
+    test.read((topic) => topic !== "p.public.b");
+    test.nowMs += 1000;
+  }
+  assert.deepEqual(test.visible(A), ["1 c"], "the rest of the second has not come");
+  test.read();
+  assert.deepEqual([test.visible(A).length, test.visible(B).length], [4, 3]);
 });
 
 Deno.test("a TRUNCATE by a topic of several partitions is a fault, also of a table that is not known", () => {
@@ -341,10 +360,17 @@ Deno.test("a table that is matched again goes on where it was, and is not waited
   test.start([A]);
   test.read();
   assert.deepEqual([test.visible(A).length, test.visible(B).length], [7, 3]);
-  change(test, 8, 800, { [A]: 8, [B]: 8 });
+  test.start();
+  for (const feed of test.feeds) feed.fetch(feed.topic === "p.public.b" ? 2 : Infinity);
+  test.read(() => false);
+  assert.equal(test.visible(B).length, 5, "it is stopped amid that");
+  for (let tx = 8; tx < 12; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
+  test.start([A]);
+  test.read();
+  change(test, 12, 1200, { [A]: 12, [B]: 12 });
   test.start();
   test.read();
-  assert.deepEqual([test.visible(A).length, test.visible(B).length], [8, 8]);
+  assert.deepEqual([test.visible(A).length, test.visible(B).length], [12, 12]);
   assert.equal(test.order.inTransaction, false);
 });
 

@@ -94,7 +94,7 @@ export class Patience {
     this.#asked = transaction;
     const { tx } = transaction;
     const answer = (applied: ReadonlySet<number>) => {
-      if (!applied.has(tx)) return;
+      if (!applied.has(tx) && !transaction.isOld) return;
       transaction.wasApplied = true;
       this.moved();
     };

@@ -21,7 +21,7 @@ export class RowWriter {
     private readonly pass: Pass,
     /** The number that the next row gets. */
     public nextSeq: number,
-    /** The greatest of any row or commit. */
+    /** The greatest of any change or commit. */
     public lsn: Lsn,
   ) {
     this.#scratch = codec.head();
@@ -51,7 +51,8 @@ export class RowWriter {
       if (head.op === "r") this.snapshot.row(head, name, feed.head!);
       else this.snapshot.streaming();
       lane.remember(this.nextSeq++);
-      this.lsn = Math.max(this.lsn, head.lsn);
+      // A snapshot's rows come whatever the transactions are at, and say nothing of how far these are.
+      if (head.op !== "r") this.lsn = Math.max(this.lsn, head.lsn);
       this.pass(lane, transaction);
     }
     return undefined;

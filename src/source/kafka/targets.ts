@@ -58,10 +58,10 @@ export class Targets {
   meet(lane: Lane): Stop | Fault | undefined {
     const { head, feed, table: name } = lane;
     if (head.op !== "t") return this.#meetRow(name, feed.head!, head);
-    if (!lane.isAlone) return manyPartitions(feed.head!, name); // rows from before it may come yet
     const row = this.#firstRow(lane);
-    if (row === undefined) return undefined;
-    const met = this.#meetRow(name, row, this.#scratch);
+    const met = row === undefined ? undefined : this.#meetRow(name, row, this.#scratch);
+    if (this.#leftOut.has(name) || this.known(name)?.key.length === 0) return undefined;
+    if (!lane.isAlone) return manyPartitions(feed.head!, name); // rows from before it may come yet
     return met instanceof Fault ? undefined : met; // that record is met again in its turn
   }
 

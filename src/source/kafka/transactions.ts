@@ -70,6 +70,9 @@ export class OpenTransaction {
   counts: readonly TableCount[] | null = null;
   /** A row of it had been applied before it was opened: it was applied whole, and comes again. */
   wasApplied = false;
+  /** It had ended before we started. What has come since is waited for, and what has not is not to
+   * come: it may have left nothing here. */
+  isOld = false;
   /** Whether an earlier attempt's rows may still come. */
   mayLackOld = false;
   #begins = 0;
@@ -282,7 +285,7 @@ export class Transactions {
     // before we started and comes again: one without rows of ours is known by nothing else.
     const isOld = lsn > 0 && lsn <= this.lsnAtStart;
     if (status === "BEGIN") return;
-    if (isOld) transaction.wasApplied = true; // also one that has left nothing here
+    if (isOld) transaction.isOld = true;
     else for (const each of this.#open.values()) each.cutOff();
   }
 
