@@ -230,3 +230,11 @@ export class Case {
       .map(({ key, op }) => `${key} ${op}`);
   }
 }
+
+/** A transaction of one row of each table. */
+export function change(test: Case, tx: number, lsn: number, keys: Record<string, number>): void {
+  test.begin(tx, lsn - 1);
+  for (const [table, key] of Object.entries(keys)) test.row({ table, key, lsn, of: tx });
+  test.end(tx, lsn + 1, Object.fromEntries(Object.keys(keys).map((table) => [table, 1])));
+  test.nowMs += 5;
+}

@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
-import { Case } from "./order_case_fixture.ts";
+import { Case, change } from "./order_case_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
 import { beginning } from "./start.ts";
 import { TopicNames } from "./topics.ts";
 
 const A = "public.a";
 const B = "public.b";
-
-/** A transaction of one row of each table. */
-function change(test: Case, tx: number, lsn: number, keys: Record<string, number>): void {
-  test.begin(tx, lsn - 1);
-  for (const [table, key] of Object.entries(keys)) test.row({ table, key, lsn, of: tx });
-  test.end(tx, lsn + 1, Object.fromEntries(Object.keys(keys).map((table) => [table, 1])));
-  test.nowMs += 5;
-}
 
 Deno.test("heartbeats are no progress of a transaction that lacks changes", () => {
   using test = new Case();
@@ -104,36 +96,6 @@ Deno.test("after a restart it goes on from the position, and nothing is read aga
   test.start();
   test.read();
   assert.deepEqual(test.visible(B), ["1 c"]);
-});
-
-Deno.test("a table that SLUICE_TABLES no longer matches is not waited for", () => {
-  using test = new Case();
-  change(test, 7, 100, { [A]: 1, [B]: 1 });
-  test.start();
-  test.read();
-  test.start([A]);
-  change(test, 8, 200, { [A]: 2, [B]: 2 });
-  test.read();
-  assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
-});
-
-Deno.test("a table that is matched since lately is read from its beginning, and not waited for", () => {
-  using test = new Case();
-  for (let tx = 1; tx < 20; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
-  change(test, 20, 2000, { [B]: 20 });
-  test.start([A]);
-  test.read();
-  change(test, 21, 2100, { [A]: 21, [B]: 21 });
-  change(test, 22, 2200, { [B]: 22 });
-  test.start();
-  test.read((topic) => topic !== "p.transaction");
-  assert.equal(test.visible(B).length, 0, "which transactions are past is not known yet");
-  test.read();
-  assert.equal(test.visible(A).length, 20);
-  assert.equal(test.visible(B).length, 22);
-  test.start();
-  test.read();
-  assert.equal(test.sink.rows.length, 42);
 });
 
 Deno.test("what is set aside counts in its transaction", () => {
@@ -258,72 +220,6 @@ Deno.test("what came before a transaction without END is not held back by it", (
   assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
 });
 
-for (const [when, isRestarted] of [["in one run", false], ["after a restart", true]] as const) {
-  Deno.test(`a TRUNCATE that was passed over empties nothing when it comes again, ${when}`, () => {
-    using test = new Case();
-    const truncate = () => {
-      test.begin(1, 90);
-      test.row({ table: A, key: 0, lsn: 90, of: 1, op: "t" });
-      test.end(1, 91, { [A]: 1 });
-    };
-    test.put("p.public.a", 0, null, null); // so that the topic is there
-    truncate();
-    test.start();
-    test.read();
-    assert.equal(test.order.inTransaction, false, "of a table of which nothing has come");
-    change(test, 2, 200, { [A]: 1 });
-    test.read();
-    assert.deepEqual(test.visible(A), ["1 c"]);
-    if (isRestarted) test.start();
-    test.nowMs += 5000; // the connector crashes, and goes back
-    truncate();
-    change(test, 2, 200, { [A]: 1 });
-    change(test, 3, 300, { [A]: 2 });
-    test.read();
-    assert.deepEqual(test.visible(A), ["1 c", "2 c"]);
-    assert.equal(test.order.inTransaction, false);
-    test.begin(4, 390);
-    test.row({ table: A, key: 0, lsn: 400, of: 4, op: "t" });
-    test.end(4, 401, { [A]: 1 });
-    test.read();
-    assert.deepEqual(test.visible(A), ["1 c", "2 c", "0 t"], "one that is news does");
-  });
-}
-
-Deno.test("a TRUNCATE before a table's first row is written if that row is there", () => {
-  using test = new Case();
-  test.begin(1, 90);
-  test.row({ table: A, key: 0, lsn: 100, of: 1, op: "t" });
-  test.row({ table: A, key: 0, lsn: 110, of: 1, op: "t" });
-  test.row({ table: A, key: 1, lsn: 120, of: 1, order: 3 });
-  test.end(1, 130, { [A]: 3 });
-  test.start();
-  test.read();
-  assert.deepEqual(test.visible(A), ["0 t", "0 t", "1 c"]);
-});
-
-Deno.test("a transaction that has left nothing here is not waited for when it comes again", () => {
-  using test = new Case();
-  const truncate = () => {
-    test.begin(1, 90);
-    test.row({ table: A, key: 0, lsn: 100, of: 1, op: "t" });
-    test.end(1, 110, { [A]: 1 });
-    test.nowMs += 5000;
-  };
-  truncate();
-  test.start();
-  test.read();
-  truncate();
-  test.read((topic) => topic === "p.public.a"); // again, and its marks only after a restart
-  test.start();
-  test.read();
-  test.wait(3); // first the sink is asked
-  assert.equal(test.order.inTransaction, false);
-  change(test, 2, 200, { [A]: 1 });
-  test.read();
-  assert.deepEqual(test.visible(A), ["1 c"]);
-});
-
 Deno.test("rows of a snapshot don't make the transactions before it old", () => {
   using test = new Case();
   test.row({ table: "public.c", key: 1, lsn: 10, op: "r", snapshot: "last" });
@@ -341,74 +237,4 @@ Deno.test("rows of a snapshot don't make the transactions before it old", () => 
   assert.deepEqual(test.visible(A), ["1 c"], "the rest of the second has not come");
   test.read();
   assert.deepEqual([test.visible(A).length, test.visible(B).length], [4, 3]);
-});
-
-Deno.test("a TRUNCATE by a topic of several partitions is a fault, also of a table that is not known", () => {
-  using test = new Case();
-  test.row({ table: A, key: 0, lsn: 100, op: "t", partition: 0 });
-  test.row({ table: A, key: 1, lsn: 90, op: "c", partition: 1 });
-  test.start();
-  assert.throws(() => test.read(), /several partitions/);
-});
-
-Deno.test("a table that is matched again goes on where it was, and is not waited for", () => {
-  using test = new Case();
-  for (let tx = 1; tx < 4; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
-  test.start();
-  test.read();
-  for (let tx = 4; tx < 8; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
-  test.start([A]);
-  test.read();
-  assert.deepEqual([test.visible(A).length, test.visible(B).length], [7, 3]);
-  test.start();
-  for (const feed of test.feeds) feed.fetch(feed.topic === "p.public.b" ? 2 : Infinity);
-  test.read(() => false);
-  assert.equal(test.visible(B).length, 5, "it is stopped amid that");
-  for (let tx = 8; tx < 12; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
-  test.start([A]);
-  test.read();
-  change(test, 12, 1200, { [A]: 12, [B]: 12 });
-  test.start();
-  test.read();
-  assert.deepEqual([test.visible(A).length, test.visible(B).length], [12, 12]);
-  assert.equal(test.order.inTransaction, false);
-});
-
-Deno.test("a table that is matched since lately is read on after a restart amid it", () => {
-  using test = new Case();
-  for (let tx = 1; tx < 20; tx++) change(test, tx, tx * 100, { [A]: tx, [B]: tx });
-  test.start([A]);
-  test.read();
-  for (let times = 0; times < 3; times++) {
-    test.start();
-    for (const feed of test.feeds) feed.fetch(feed.topic === "p.public.b" ? 5 : Infinity);
-    test.read(() => false);
-  }
-  assert.equal(test.visible(B).length, 15);
-  change(test, 20, 2000, { [A]: 20, [B]: 20 });
-  test.start();
-  test.read();
-  assert.equal(test.visible(A).length, 20);
-  assert.equal(test.visible(B).length, 20);
-  assert.equal(test.order.inTransaction, false);
-});
-
-Deno.test("a topic that came up since the position was stored is waited for like others", () => {
-  using test = new Case();
-  change(test, 1, 100, { [A]: 1 });
-  test.start();
-  test.read();
-  // The connector died before it had written the marks of transaction 2, and sends it again.
-  test.row({ table: B, key: 2, lsn: 90, of: 2 });
-  test.nowMs += 5000;
-  change(test, 1, 100, { [A]: 1 });
-  test.start();
-  test.read();
-  assert.equal(test.visible(B).length, 0, "not before the rest of its transaction");
-  test.begin(2, 89);
-  test.row({ table: A, key: 2, lsn: 95, of: 2 });
-  test.row({ table: B, key: 2, lsn: 90, of: 2 });
-  test.end(2, 110, { [A]: 1, [B]: 1 });
-  test.read();
-  assert.deepEqual([...test.visible(A), ...test.visible(B)], ["1 c", "2 c", "2 c"]);
 });
