@@ -11,18 +11,18 @@ import { logTable } from "./tables.ts";
  * snapshots are none: a TRUNCATE that is older than theirs may come after them. */
 export function originalsSql(table: Table, delta: string): string {
   const keys = table.key.map((i) => `l.${identifier(table.columns[i].name)} = d.c${i}`);
+  const log = logTable(table);
   // The bounds let DuckDB pass over the row groups of other times.
   const first = `(SELECT min(m_lsn) FROM ${delta})`;
   const last = `(SELECT max(m_lsn) FROM ${delta})`;
-  return `SELECT d.m_seq, coalesce(max(l._seq), 0) AS original FROM ${delta} AS d
-      LEFT JOIN ${logTable(table)} AS l ON l._lsn = d.m_lsn AND l._op = chr(d.m_op)
+  return `SELECT d.m_seq, coalesce(max(l._seq), 0) FROM ${delta} AS d
+      LEFT JOIN ${log} AS l ON l._lsn = d.m_lsn AND l._op = chr(d.m_op)
         AND ${keys.join(" AND ")} AND l._lsn BETWEEN ${first} AND ${last}
       WHERE chr(d.m_op) <> 't' GROUP BY d.m_seq
     UNION ALL SELECT d.m_seq, coalesce(l._seq, 0)
-      FROM (SELECT m_seq, m_lsn FROM ${delta} WHERE chr(m_op) = 't') AS d ASOF LEFT JOIN
-        (SELECT _seq, _lsn FROM ${
-    logTable(table)
-  } WHERE _lsn >= ${first} AND _op <> 'r') AS l ON d.m_lsn <= l._lsn
+      FROM (SELECT m_seq, m_lsn FROM ${delta} WHERE chr(m_op) = 't') AS d
+      ASOF LEFT JOIN (SELECT _seq, _lsn FROM ${log} WHERE _lsn >= ${first} AND _op <> 'r') AS l
+        ON d.m_lsn <= l._lsn
     ORDER BY m_seq`;
 }
 

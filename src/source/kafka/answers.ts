@@ -1,7 +1,7 @@
 /**
  * Reads a broker's answers whole, large ones straight from the socket into memory of their own (see
- * answer_memory.ts). By itself the runtime hands out pieces of 64 kB, which are copies, and kafkajs copies them together;
- * with TLS it still is so.
+ * answer_memory.ts). By itself the runtime hands out pieces of 64 kB, which are copies, and kafkajs
+ * copies them together; with TLS it still is so.
  *
  *     stream := (size int32, answer)*
  *

@@ -10,13 +10,18 @@ import { TopicNames } from "./topics.ts";
 export class Lanes {
   all: readonly Lane[] = [];
   readonly #byTable = new Map<string, readonly Lane[]>();
+  /** What was read up to the position; undefined: it does not say. */
+  readonly #before: TopicNames | undefined;
 
   constructor(
     private readonly names: TopicNames,
     private readonly position: KafkaPosition,
     private readonly codec: DebeziumCodec,
     private readonly recent: RecentChanges,
-  ) {}
+  ) {
+    const { prefix, tables } = position;
+    this.#before = tables && new TopicNames(prefix, tables);
+  }
 
   /** Reads from these from now on; lanes of before go on with theirs. */
   bind(feeds: readonly PartitionFeed[]): void {
@@ -60,11 +65,9 @@ export class Lanes {
   }
 
   #make(feed: PartitionFeed): Lane {
-    const { topics, tables, prefix } = this.position;
+    const { topics } = this.position;
     const from = topics[feed.topic]?.[feed.partition];
-    const wasRead = tables === undefined
-      ? from !== undefined
-      : new TopicNames(prefix, tables).isData(feed.topic);
+    const wasRead = this.#before?.isData(feed.topic) ?? from !== undefined;
     const isNew = !wasRead && topics[this.names.transactions] !== undefined;
     const lateUntil = isNew ? feed.end : from?.lateUntil ?? 0;
     return new Lane(feed, from, this.codec, this.recent, lateUntil);

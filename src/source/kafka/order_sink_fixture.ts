@@ -67,8 +67,10 @@ export class TestSink {
     this.pending = before.filter((row) => !this.rows.includes(row));
     return asked.map((row) =>
       before.find(({ table, key, op, lsn }) =>
-        table === row.table && (row.op === "t" ? lsn >= row.lsn : lsn === row.lsn) &&
-        (row.op === "t" ? op !== "r" : key === row.key && op === row.op)
+        table === row.table &&
+        (row.op === "t"
+          ? lsn >= row.lsn && op !== "r"
+          : lsn === row.lsn && key === row.key && op === row.op)
       )?.seq ?? 0
     );
   }

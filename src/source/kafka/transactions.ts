@@ -279,12 +279,11 @@ export class Transactions {
       this.opened++;
     }
     this.#last = transaction;
-    if (status === "BEGIN") transaction.begin(atMs);
-    else transaction.end(counts ?? []);
+    if (status === "BEGIN") return transaction.begin(atMs);
+    transaction.end(counts ?? []);
     // It comes later in the source's log than those that were opened before it, unless it was whole
     // before we started and comes again: one without rows of ours is known by nothing else.
     const isOld = lsn > 0 && lsn <= this.lsnAtStart;
-    if (status === "BEGIN") return;
     if (isOld) transaction.isOld = true;
     else for (const each of this.#open.values()) each.cutOff();
   }
