@@ -22,16 +22,14 @@ import { Questions, Vacuum } from "./vacuum.ts";
 
 /**
  * The write-ahead log of the warehouse is folded into its file when it is larger than this: commits
- * wait meanwhile, some 30 ms and 3 ms more for each MB…
+ * wait meanwhile, some 10 ms and 8 ms more for each MB…
  */
-const WAL_BYTES_ENOUGH = 16 * 1024 * 1024;
+const WAL_BYTES_ENOUGH = 4 * 1024 * 1024;
 /** …but not so soon after the last time, in ms, unless it is larger than this, or than this part of
- * DuckDB's memory, which holds until then what was appended… */
-const CHECKPOINT_MS_MIN = 5000;
+ * DuckDB's memory, which holds until then what was appended. */
+const CHECKPOINT_MS_MIN = 2500;
 const WAL_BYTES_MAX = 128 * 1024 * 1024;
 const WAL_PART_MAX = 1 / 3;
-/** …and, while nothing else is to be done, when it is larger than this. */
-const WAL_BYTES_IDLE = 4 * 1024 * 1024;
 
 /** How large it is is looked at so often at most: the next commit waits for the answer. */
 const LOOK_MS_MIN = 100;
@@ -58,7 +56,7 @@ export interface WarehouseOptions extends OpenOptions {
 export class Warehouse implements Sink {
   /** The questions of those who read the file beside us. */
   readonly questions = new Questions();
-  readonly #vacuum = new Vacuum(this.questions);
+  readonly #vacuum: Vacuum;
   #inTransaction = false;
   #layouts: TableLayout[] = [];
   #published: TableLayout[] = [];
@@ -96,6 +94,7 @@ export class Warehouse implements Sink {
     private readonly options: WarehouseOptions,
   ) {
     this.#sql = new Statements(connection);
+    this.#vacuum = new Vacuum(this.questions, (sql) => this.#sql.runPlain(sql));
     this.#walFile = join(options.dataDir, `${FILE_NAME}.wal`);
     if (options.retentionMs != null) {
       this.#retention = new Retention(
@@ -287,9 +286,9 @@ export class Warehouse implements Sink {
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const most = Math.min(WAL_BYTES_MAX, this.options.memoryBytes * WAL_PART_MAX);
-    const enough = idle ? WAL_BYTES_IDLE : isSoon ? most : WAL_BYTES_ENOUGH;
+    const enough = isSoon && !idle ? most : WAL_BYTES_ENOUGH;
     if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
-    await this.#vacuum.beforeCheckpoint(nowMs);
+    await this.#vacuum.beforeCheckpoint(nowMs, bytes, idle);
     if (!await this.#hasRoom(bytes)) return; // the wait may have been long
     this.#checkpointAtMs = performance.now();
     try {

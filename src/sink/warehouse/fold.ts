@@ -27,6 +27,10 @@ import {
  * base's rows: a fold looks at all keys of the base, however few have changed… */
 const TAIL_ROWS_ENOUGH = 10_000;
 const TAIL_PART_ENOUGH = 0.02;
+/** …after commits of so small a part of that already a quarter of it, since what arrives waits while
+ * a fold is made… */
+const SMALL_PART = 1 / 64;
+const SMALL_ENOUGH_PART = 1 / 4;
 /** …and inside the commit that would make it so much longer: readers pay for it. */
 const TAIL_MAX = 3;
 
@@ -35,6 +39,8 @@ class Tail {
   /** Changes in it, and how many of them may be of a key that the base has. */
   rows = 0;
   rowsOfStored = 0;
+  /** How many of them the last batch brought. */
+  rowsLately = 0;
   /** Rows of the base. */
   baseRows = 0;
   /** The view in the file is of an older base. */
@@ -49,6 +55,13 @@ class Tail {
   /** How many changes are worth a fold. */
   get enough(): number {
     return Math.max(TAIL_ROWS_ENOUGH, this.baseRows * TAIL_PART_ENOUGH);
+  }
+
+  /** Whether there are as many, between commits. */
+  get isDue(): boolean {
+    const { enough } = this;
+    const isSmall = this.rowsLately < enough * SMALL_PART;
+    return this.rows > (isSmall ? enough * SMALL_ENOUGH_PART : enough);
   }
 
   clear(foldedSeq: number): void {
@@ -116,7 +129,7 @@ export class Folder {
       tail.baseRows = 0;
       tail.clear(firstSeq(batch, segment) - 1);
     }
-    tail.rows += segment.rows;
+    tail.rows += tail.rowsLately = segment.rows;
     tail.rowsOfStored += this.mayRepeat ? segment.rows - counts.t : counts.u + counts.d;
     if (isNew || counts.t > 0 || tail.rows > tail.enough * TAIL_MAX) {
       await this.#fold(layout, tail, lastSeq(batch, segment));
@@ -128,7 +141,7 @@ export class Folder {
     let due: TableLayout | undefined;
     let rows = 0;
     for (const [layout, tail] of this.#tails) {
-      if (tail.rows > rows && (idle || tail.rows > tail.enough)) [due, rows] = [layout, tail.rows];
+      if (tail.rows > rows && (idle || tail.isDue)) [due, rows] = [layout, tail.rows];
     }
     return due;
   }

@@ -5,6 +5,7 @@ import { Fault } from "../../errors.ts";
 import { literal } from "../../catalog/catalog.ts";
 import { LETTERS_TABLE } from "./letters.ts";
 import { RETENTION_TABLE } from "./retention.ts";
+import { VACUUM_SETTING } from "./vacuum.ts";
 
 /** The version of the layout of `_sluice` and the change logs; a file of another is refused. */
 export const LAYOUT_VERSION = 2;
@@ -127,6 +128,7 @@ async function open(
   try {
     await connection.run(`SET GLOBAL TimeZone = ${literal("UTC")}`);
     await connection.run(SET_STRINGS);
+    await connection.run(`SET GLOBAL allowed_configs = ['${VACUUM_SETTING}']`);
     await connection.run("SET GLOBAL lock_configuration = true");
     for (const sql of OWN_TABLES) await connection.run(sql);
     await checkVersion(connection, file);

@@ -31,3 +31,25 @@ for (const [columns, expected] of [[50, 65_536], [3000, 16_384], [undefined, 65_
     }
   });
 }
+
+Deno.test("no setting of DuckDB's may be changed afterwards, but what checkpoints merge", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const instance = await openWarehouse({ dataDir, memoryBytes: MEMORY_BYTES });
+  const connection = await instance.connect();
+  try {
+    await connection.run("SET GLOBAL max_vacuum_tasks = 0");
+    for (
+      const setting of [
+        "memory_limit = '8GB'",
+        "enable_external_access = true",
+        "allowed_configs = ['memory_limit']",
+        "lock_configuration = false",
+        "temp_directory = '/tmp'",
+      ]
+    ) await assert.rejects(connection.run(`SET GLOBAL ${setting}`), /locked|Cannot/, setting);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});

@@ -10,7 +10,11 @@ const ROWS = 60_000;
  * question that sees what was before ends soon if it `ends`, or else after the checkpoint. */
 async function usedAfterRounds(
   ends: boolean,
-  beforeCheckpoint: (questions: Questions, round: number) => Promise<void>,
+  beforeCheckpoint: (
+    questions: Questions,
+    round: number,
+    run: (sql: string) => Promise<unknown>,
+  ) => Promise<void>,
 ): Promise<{ first: number; last: number }> {
   await using warehouse = await testWarehouse();
   const { connection, instance } = warehouse;
@@ -31,7 +35,7 @@ async function usedAfterRounds(
       reader.closeSync();
     }));
     await connection.run(`DELETE FROM t WHERE round < ${round}`);
-    const waited = beforeCheckpoint(questions, round);
+    const waited = beforeCheckpoint(questions, round, (sql) => connection.run(sql));
     // One that begins after the last commit goes on while the checkpoint is made.
     const later = await instance.connect();
     await later.run("BEGIN TRANSACTION READ ONLY");
@@ -65,9 +69,9 @@ function patient(questions: Questions): Questions {
 
 Deno.test("space comes back though a question is under way at every checkpoint", async () => {
   let vacuum: Vacuum | undefined;
-  const { first, last } = await usedAfterRounds(true, (questions, round) => {
-    vacuum ??= new Vacuum(patient(questions));
-    return vacuum.beforeCheckpoint(round * 61_000);
+  const { first, last } = await usedAfterRounds(true, (questions, round, run) => {
+    vacuum ??= new Vacuum(patient(questions), run);
+    return vacuum.beforeCheckpoint(round * 61_000, 1, false);
   });
   assert.ok(last < 2.5 * first, `${first} MB in use grew to ${last} MB`);
 });
@@ -78,9 +82,29 @@ Deno.test("DuckDB still keeps deleted rows in a checkpoint that a question overl
   assert.ok(last > 4 * first, `${first} MB in use came to ${last} MB`);
 });
 
+Deno.test("space comes back once a minute, after 64 MB, and when nothing else is to be done", async () => {
+  await using warehouse = await testWarehouse();
+  const { connection } = warehouse;
+  const vacuum = new Vacuum(new Questions(), (sql) => connection.run(sql));
+  const tasks = async (nowMs: number, bytes: number, idle = false) => {
+    await vacuum.beforeCheckpoint(nowMs, bytes, idle);
+    const sql = "SELECT current_setting('max_vacuum_tasks')::INT";
+    return (await connection.runAndReadAll(sql)).getRowsJson()[0][0];
+  };
+  const mb = 2 ** 20;
+  assert.equal(await tasks(0, mb), 100, "the first");
+  assert.equal(await tasks(59_000, mb), 0);
+  assert.equal(await tasks(60_000, mb), 100, "a minute after the last");
+  assert.equal(await tasks(60_001, 63 * mb), 0);
+  assert.equal(await tasks(60_002, mb), 100, "64 MB after the last");
+  assert.equal(await tasks(60_003, 63 * mb), 0);
+  assert.equal(await tasks(60_004, 1, true), 100, "while idle");
+  assert.equal(await tasks(60_005, 63 * mb), 0, "and from then on it is counted anew");
+});
+
 Deno.test("a checkpoint waits once a minute at most, longer each time in vain", async () => {
   const questions = new Questions();
-  const vacuum = new Vacuum(questions);
+  const vacuum = new Vacuum(questions, () => Promise.resolve());
   const asked: number[] = [];
   questions.passed = (limitMs) => {
     asked.push(limitMs);
@@ -88,11 +112,11 @@ Deno.test("a checkpoint waits once a minute at most, longer each time in vain", 
   };
   void questions.track(new Promise(() => {}));
   let nowMs = 0;
-  for (let i = 0; i < 4; i++) await vacuum.beforeCheckpoint(nowMs += 1000);
+  for (let i = 0; i < 4; i++) await vacuum.beforeCheckpoint(nowMs += 1000, 1, false);
   assert.deepEqual(asked, [250, 500, 1000, 2000]);
-  await vacuum.beforeCheckpoint(nowMs += 59_000);
+  await vacuum.beforeCheckpoint(nowMs += 59_000, 1, true);
   assert.equal(asked.length, 4, "less than a minute after the last time");
-  await vacuum.beforeCheckpoint(nowMs += 2000);
+  await vacuum.beforeCheckpoint(nowMs += 2000, 1, false);
   assert.deepEqual(asked.slice(4), [250]);
 });
 
