@@ -12,7 +12,7 @@ import { BenchPipeline, benchServer, settle } from "./setup.ts";
 const CHANGES_PER_TRANSACTION = 3.8;
 /** The start of the traffic, which is not measured. */
 const WARM_UP_MS = 5000;
-const MEASURED_MS = 30_000;
+const MEASURED_MS = 90_000;
 
 /** The generator in a process of its own, with `rate` changes a second. */
 export function startTraffic(databaseUrl: string, rate: number): Child {

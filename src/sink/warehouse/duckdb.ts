@@ -40,7 +40,7 @@ const LARGE_ROW_BYTES = 128 * 1024;
 const LARGE_TABLES = 64;
 
 /** No checkpoint with less room on the disk than this, and twice the write-ahead log. */
-const ROOM_BYTES_MIN = 16 * 1024 * 1024;
+const ROOM_BYTES_MIN = 40 * 1024 * 1024;
 
 const log = logger("warehouse");
 
@@ -286,15 +286,17 @@ export class Warehouse implements Sink {
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
     const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
     const most = Math.min(WAL_BYTES_MAX, this.options.memoryBytes * WAL_PART_MAX);
-    const enough = isSoon && !idle ? most : WAL_BYTES_ENOUGH;
-    if (bytes < enough && !isFull || !await this.#hasRoom(bytes)) return;
-    await this.#vacuum.beforeCheckpoint(nowMs, bytes, idle);
-    if (!await this.#hasRoom(bytes)) return; // the wait may have been long
-    this.#checkpointAtMs = performance.now();
+    const enough = idle && this.#vacuum.isWorthwhile
+      ? 1
+      : isSoon && !idle
+      ? most
+      : WAL_BYTES_ENOUGH;
+    if (bytes < enough && !isFull) return;
+    const roomBytes = await this.#roomBytes(bytes);
+    if (roomBytes === undefined) return;
+    const plan = { nowMs, bytes, columns: this.#writtenColumns, roomBytes, isIdle: idle };
     try {
-      await this.connection.run("CHECKPOINT");
-      this.#written.clear();
-      this.#writtenColumns = 0;
+      await this.#vacuum.around(plan, () => this.#checkpoint(bytes));
     } catch (error) {
       // A reader in mid-statement can stand in its way: it is tried again after the next commit.
       if (/FATAL Error|has been invalidated/.test(String(error))) throw fatal(String(error));
@@ -303,13 +305,24 @@ export class Warehouse implements Sink {
     }
   }
 
+  /** Makes one, if there is room still: the wait for it may have been long. Returns whether it did. */
+  async #checkpoint(walBytes: number): Promise<boolean> {
+    if (await this.#roomBytes(walBytes) === undefined) return false;
+    this.#checkpointAtMs = performance.now();
+    await this.connection.run("CHECKPOINT");
+    this.#written.clear();
+    this.#writtenColumns = 0;
+    return true;
+  }
+
   /**
-   * Whether the disk has room for a checkpoint. One that meets a full disk makes DuckDB close its
-   * file for good; a commit that does is only rolled back, and waited for.
+   * How much room the disk has; undefined: not enough for a checkpoint. One that meets a full disk
+   * makes DuckDB close its file for good; a commit that does is only rolled back, and waited for.
    */
-  async #hasRoom(walBytes: number): Promise<boolean> {
+  async #roomBytes(walBytes: number): Promise<number | undefined> {
     const { bavail, bsize } = await statfs(this.options.dataDir);
-    return bavail * bsize > 2 * walBytes + ROOM_BYTES_MIN;
+    const bytes = bavail * bsize;
+    return bytes > 2 * walBytes + ROOM_BYTES_MIN ? bytes : undefined;
   }
 
   /** Folds one table's tail, if one is due. */
@@ -325,7 +338,12 @@ export class Warehouse implements Sink {
 
   async memoryBytes(): Promise<number> {
     const sql = "SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()";
-    return (await this.watcher.runAndReadAll(sql)).getRowsJson()[0][0] as number;
+    await this.watcher.run("BEGIN TRANSACTION READ ONLY");
+    try {
+      return (await this.watcher.runAndReadAll(sql)).getRowsJson()[0][0] as number;
+    } finally {
+      await this.watcher.run("ROLLBACK"); // no commit: see vacuum.ts
+    }
   }
 
   async close(): Promise<void> {
