@@ -284,20 +284,14 @@ export class Warehouse implements Sink {
     if (!idle && !isFull && nowMs - this.#lookedAtMs < LOOK_MS_MIN) return;
     this.#lookedAtMs = nowMs;
     const bytes = await Deno.stat(this.#walFile).then((info) => info.size, () => 0);
-    const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
-    const most = Math.min(WAL_BYTES_MAX, this.options.memoryBytes * WAL_PART_MAX);
-    const enough = idle && this.#vacuum.isWorthwhile
-      ? 1
-      : isSoon && !idle
-      ? most
-      : WAL_BYTES_ENOUGH;
-    if (bytes < enough && !isFull) return;
+    if (bytes < this.#walBytesEnough(idle, nowMs) && !isFull) return;
     const roomBytes = await this.#roomBytes(bytes);
     if (roomBytes === undefined) return;
     const plan = { nowMs, bytes, columns: this.#writtenColumns, roomBytes, isIdle: idle };
     try {
       await this.#vacuum.around(plan, () => this.#checkpoint(bytes));
     } catch (error) {
+      if (error instanceof Fault) throw error;
       // A reader in mid-statement can stand in its way: it is tried again after the next commit.
       if (/FATAL Error|has been invalidated/.test(String(error))) throw fatal(String(error));
       if (isDiskFull(String(error))) throw diskFull(String(error));
@@ -305,7 +299,15 @@ export class Warehouse implements Sink {
     }
   }
 
-  /** Makes one, if there is room still: the wait for it may have been long. Returns whether it did. */
+  /** From which size on the write-ahead log is worth a checkpoint. */
+  #walBytesEnough(idle: boolean, nowMs: number): number {
+    if (idle) return this.#vacuum.isWorthwhile ? 1 : WAL_BYTES_ENOUGH;
+    const isSoon = nowMs - this.#checkpointAtMs < CHECKPOINT_MS_MIN;
+    if (!isSoon) return WAL_BYTES_ENOUGH;
+    return Math.min(WAL_BYTES_MAX, this.options.memoryBytes * WAL_PART_MAX);
+  }
+
+  /** Makes a checkpoint, if there is room still: the wait for it may have been long. Returns whether it did. */
   async #checkpoint(walBytes: number): Promise<boolean> {
     if (await this.#roomBytes(walBytes) === undefined) return false;
     this.#checkpointAtMs = performance.now();

@@ -1,19 +1,10 @@
 /** When a change log's tail is brought into its table's base, on a real file. */
 import assert from "node:assert/strict";
-import { META_COUNT, type TableLayout } from "../../batch/column.ts";
+import type { TableLayout } from "../../batch/column.ts";
 import { Pool } from "../../batch/pool.ts";
-import type { Position } from "../../source/position.ts";
 import { Warehouse } from "./duckdb.ts";
+import { POSITION, put } from "./put_fixture.ts";
 import { testTable } from "./reader_testing.ts";
-
-const POSITION: Position = {
-  kind: "kafka",
-  clusterId: "c",
-  prefix: "p",
-  topics: {},
-  snapshot: { phase: "done", lsn: 10, again: null },
-  lsn: 30,
-};
 
 /** A warehouse with an empty table, to which changes are written. */
 class Written implements AsyncDisposable {
@@ -40,13 +31,9 @@ class Written implements AsyncDisposable {
     const { warehouse, layout } = this;
     const batch = this.#pool.take()!;
     for (let i = 0; i < rows; i++) {
-      assert(batch.reserve(layout, 1, 0));
-      const chunk = batch.beginRow(layout);
-      batch.ints[(chunk.data[META_COUNT] >> 2) + chunk.rows] = ++this.#seq;
-      batch.endRow(layout, "c", this.#seq, { lsn: 20, tx: 7, atHigh: 0, atLow: 0 });
+      const seq = ++this.#seq;
+      put(batch, layout, seq, seq, 20);
     }
-    batch.become("sealed");
-    batch.become("applying");
     await warehouse.write(batch);
     this.#pool.give(batch);
     await warehouse.commit(POSITION, this.#seq, null);

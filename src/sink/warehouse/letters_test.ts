@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import type { Batch, Op } from "../../batch/batch.ts";
+import type { Op } from "../../batch/batch.ts";
 import type { DeadLetter } from "../../batch/dead_letter.ts";
-import { META_COUNT, type TableLayout } from "../../batch/column.ts";
 import { Pool } from "../../batch/pool.ts";
 import type { Table } from "../../catalog/catalog.ts";
-import type { Position } from "../../source/position.ts";
 import { Warehouse } from "./duckdb.ts";
+import { POSITION, put } from "./put_fixture.ts";
 import { readOnce } from "./read_once.ts";
 import { WarehouseReader } from "./reader.ts";
 
@@ -26,15 +25,6 @@ const TABLE: Table = {
   identity: "unknown",
 };
 
-const POSITION: Position = {
-  kind: "kafka",
-  clusterId: "c",
-  prefix: "p",
-  topics: { "p.public.users": [{ next: 3, lsn: 30 }] },
-  snapshot: { phase: "done", lsn: 10, again: null },
-  lsn: 30,
-};
-
 const LETTER: DeadLetter = {
   topic: "p.public.users",
   partition: 2,
@@ -50,20 +40,6 @@ const LETTER: DeadLetter = {
 
 async function open(dataDir: string): Promise<Warehouse> {
   return await Warehouse.open({ dataDir, memoryBytes: 256 * 1024 * 1024 });
-}
-
-function put(
-  batch: Batch,
-  layout: TableLayout,
-  id: number,
-  seq: number,
-  lsn: number,
-  op: Op = "c",
-): void {
-  assert(batch.reserve(layout, 1, 0));
-  const chunk = batch.beginRow(layout);
-  batch.ints[(chunk.data[META_COUNT] >> 2) + chunk.rows] = id;
-  batch.endRow(layout, op, seq, { lsn, tx: 7, atHigh: 0, atLow: 0 });
 }
 
 Deno.test("letters commit with the position, rows and new tables, or not at all", async () => {
