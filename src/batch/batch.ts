@@ -31,7 +31,10 @@ const NEXT: Record<BatchState, BatchState> = {
 
 /** See the top of this file. */
 export class Batch extends Slab {
-  readonly segments = new Map<TableLayout, Segment>();
+  get segments(): ReadonlyMap<TableLayout, Segment> {
+    return this.#segments;
+  }
+  #segments = new Map<TableLayout, Segment>();
   /** Rows of all tables. */
   rows = 0;
   readonly #letters: DeadLetter[] = [];
@@ -121,7 +124,7 @@ export class Batch extends Slab {
       if (chunk === undefined) return false;
       if (segment === undefined) {
         segment = new Segment(layout);
-        this.segments.set(layout, segment);
+        this.#segments.set(layout, segment);
       }
       segment.chunks.push(chunk);
       return true;
@@ -136,7 +139,7 @@ export class Batch extends Slab {
   enlarge(layout: TableLayout, rows: number, stringBytes: number): void {
     assert.equal(this.rows, 0, "only an empty batch is enlarged");
     const columns = this.#columnBytes(layout, CHUNK_ROWS_MIN);
-    this.segments.clear();
+    this.#segments = new Map();
     this.#last = undefined;
     this.look(new ArrayBuffer(align(columns + stringBytes + rows * layout.rowBytes)));
   }
@@ -271,7 +274,7 @@ export class Batch extends Slab {
   /** A table's segment: mostly that of the row before. */
   #segmentOf(layout: TableLayout): Segment | undefined {
     if (this.#last?.layout === layout) return this.#last;
-    const segment = this.segments.get(layout);
+    const segment = this.#segments.get(layout);
     if (segment !== undefined) this.#last = segment;
     return segment;
   }
@@ -303,7 +306,9 @@ export class Batch extends Slab {
   }
 
   #clear(): void {
-    this.segments.clear();
+    // A new map and not an emptied one: V8 leaves all that a map held in its table when it is emptied,
+    // and a table that has become one of its old objects keeps that, and the next table, as old ones.
+    this.#segments = new Map();
     this.#last = undefined;
     this.commitTimesMs.length = 0;
     this.oldestCommitMs = null;

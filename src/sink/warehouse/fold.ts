@@ -181,7 +181,7 @@ export class Folder {
   }
 
   commit(): void {
-    this.#before.clear();
+    this.#before = new Map();
   }
 
   abort(): void {
@@ -189,7 +189,7 @@ export class Folder {
       if (tail === undefined) this.#tails.delete(layout);
       else this.#tails.set(layout, tail);
     }
-    this.#before.clear();
+    this.#before = new Map();
   }
 
   async #fold({ table }: TableLayout, tail: Tail, seq: number): Promise<void> {

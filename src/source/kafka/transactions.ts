@@ -214,7 +214,7 @@ export class OpenTransaction {
 /** See the top of this file. */
 export class Transactions {
   /** By the source's number, as all below: a text that was just made is slow to look up. */
-  readonly #open = new Map<number, OpenTransaction>();
+  #open = new Map<number, OpenTransaction>();
   #done = new Set<number>();
   #doneBefore = new Set<number>();
 
@@ -310,7 +310,7 @@ export class Transactions {
   endIfWhole(isOurs: (table: string) => boolean): boolean {
     if (!this.areWhole(isOurs)) return false;
     for (const tx of this.#open.keys()) this.#remember(tx);
-    this.#open.clear();
+    this.#open = new Map(); // see `Batch.#clear`
     this.#last = undefined;
     return true;
   }
