@@ -24,8 +24,13 @@ const log = logger("pipeline");
 /** Backoff between tries: doubled from the first to the last. */
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
-/** A batch this full is worth a sink that is idle; in the stream, at a transaction's end. */
+/** A batch this full is worth a sink that is idle;… */
 const FILL_ENOUGH = 0.5;
+/** …in the stream, at a transaction's end, also one of so many bytes (a snapshot takes more CPU by
+ * smaller ones);… */
+const BYTES_ENOUGH = 12 * 1024 * 1024;
+/** …and one this full is worth the wait for a busy one there: the next transaction might not fit. */
+const FILL_MAX = 0.95;
 /** Faults that may be passed over, since they are of one record or transaction only. */
 const LETTER_KINDS = ["bad-record", "bad-value", "incomplete"];
 
@@ -185,7 +190,8 @@ export class Pipeline {
   /** At the end of a source transaction: whether to apply now what has been gathered. */
   #isTime(batch: Batch): boolean {
     if (this.#careful || this.#applier.dirty) return true;
-    return batch.fill >= FILL_ENOUGH;
+    if (this.#applier.work !== undefined) return batch.fill >= FILL_MAX;
+    return batch.fill >= FILL_ENOUGH || batch.usedBytes >= BYTES_ENOUGH;
   }
 
   /** Between source transactions with nothing left to decode: applies what there is. */

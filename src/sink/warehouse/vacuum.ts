@@ -20,8 +20,11 @@ const VACUUM_TASKS = 100; // DuckDB's default
 
 /** Space may stay taken for so long… */
 const EVERY_MS = 60_000;
-/** …or until so much was written to the write-ahead log, in bytes, … */
+/** …or until so much was written to the write-ahead log, in bytes; … */
 const EVERY_BYTES = 64 * 1024 * 1024;
+/** …in less than this time, as with a backlog, it must be so much… */
+const SOON_MS = 15_000;
+const SOON_BYTES = 512 * 1024 * 1024;
 /** …or for so many columns of tables that were written to, at each checkpoint: each has a small row
  * group then, which takes memory too. */
 const EVERY_COLUMNS = 2000;
@@ -90,8 +93,8 @@ export interface CheckpointPlan {
 export class Vacuum {
   #waitMs = WAIT_MS_MIN;
   #mayWaitAtMs = -Infinity;
-  #dueAtMs = -Infinity;
-  /** Since space was given back. */
+  /** When space was given back, and what was written since. */
+  #lastAtMs = -Infinity;
   #bytes = 0;
   #columns = 0;
   #tasks = VACUUM_TASKS;
@@ -121,8 +124,9 @@ export class Vacuum {
   }
 
   #isDue({ nowMs, roomBytes, isIdle }: CheckpointPlan): boolean {
-    return isIdle || nowMs >= this.#dueAtMs || roomBytes < ROOM_BYTES_TIGHT ||
-      this.#bytes >= EVERY_BYTES || this.#columns >= EVERY_COLUMNS;
+    const isSoon = nowMs < this.#lastAtMs + SOON_MS;
+    return isIdle || nowMs >= this.#lastAtMs + EVERY_MS || roomBytes < ROOM_BYTES_TIGHT ||
+      this.#bytes >= (isSoon ? SOON_BYTES : EVERY_BYTES) || this.#columns >= EVERY_COLUMNS;
   }
 
   async #allow(tasks: number): Promise<void> {
@@ -154,7 +158,7 @@ export class Vacuum {
 
   #succeeded(nowMs: number, waitedMs: number): void {
     this.#waitMs = WAIT_MS_MIN;
-    this.#dueAtMs = nowMs + EVERY_MS;
+    this.#lastAtMs = nowMs;
     this.#mayWaitAtMs = nowMs + Math.max(EVERY_MS, WAIT_PART * waitedMs);
     this.#bytes = this.#columns = 0;
   }

@@ -123,19 +123,22 @@ Deno.test("space comes back once a minute, after 64 MB or 2,000 columns, while i
   assert.equal(await tasks(0), 100, "the first");
   assert.equal(await tasks(59_000, { bytes: mb }), 0);
   assert.equal(await tasks(60_000), 100, "a minute after the last");
-  assert.equal(await tasks(60_001, { bytes: 63 * mb }), 0);
-  assert.equal(await tasks(60_002, { bytes: mb }), 100, "64 MB after the last");
-  assert.equal(await tasks(60_003, { columns: 1999 }), 0);
+  assert.equal(await tasks(75_000, { bytes: 63 * mb }), 0);
+  assert.equal(await tasks(75_001, { bytes: mb }), 100, "64 MB after the last");
+  assert.equal(await tasks(75_002, { columns: 1999 }), 0);
   assert.equal(vacuum.isWorthwhile, false);
-  assert.equal(await tasks(60_004), 100, "2,000 columns after the last");
-  assert.equal(await tasks(60_005, { bytes: 63 * mb }), 0);
+  assert.equal(await tasks(75_003), 100, "2,000 columns after the last");
+  assert.equal(await tasks(75_004, { bytes: 63 * mb }), 0);
   assert.equal(vacuum.isWorthwhile, true);
-  assert.equal(await tasks(60_006, { isIdle: true }), 100, "while idle");
-  assert.equal(await tasks(60_007, { bytes: 63 * mb }), 0, "and from then on it is counted anew");
-  assert.equal(await tasks(60_008, { roomBytes: 1000 * mb }), 100, "while room is scarce");
-  assert.equal(await tasks(120_009, {}, false), 100, "one that was put off");
-  assert.equal(await tasks(120_010), 100, "is made up for");
-  assert.equal(await tasks(120_011), 0);
+  assert.equal(await tasks(75_005, { isIdle: true }), 100, "while idle");
+  assert.equal(await tasks(90_005, { bytes: 63 * mb }), 0, "and from then on it is counted anew");
+  assert.equal(await tasks(90_006, { roomBytes: 1000 * mb }), 100, "while room is scarce");
+  assert.equal(await tasks(150_007, {}, false), 100, "one that was put off");
+  assert.equal(await tasks(150_008), 100, "is made up for");
+  assert.equal(await tasks(150_009), 0);
+  assert.equal(await tasks(165_007, { bytes: 511 * mb }), 0, "a backlog is written first");
+  assert.equal(await tasks(165_008), 100, "but no longer than 15 seconds");
+  assert.equal(await tasks(165_009, { bytes: 512 * mb }), 100, "or 512 MB");
 });
 
 Deno.test("a checkpoint waits once a minute at most, longer each time in vain", async () => {
