@@ -124,9 +124,10 @@ export interface ChangeHead extends RowHead {
   /** The `snapshot` of the source block: `first`, `true`, `last`, `incremental`, …; `""` for a
    * change of the stream. */
   readonly snapshot: string;
-  /** `transaction.id` up to its colon, behind which each record's own LSN stands (measured: Debezium
-   * 2.3.4 writes `779:311630592`, `779:311630640`, …); null when the connector gives none. */
-  readonly transaction: string | null;
+  /** Whether the connector names the record's transaction, as the transaction topic does: by the
+   * number that `tx` has (measured: Debezium 2.3.4 writes `779:311630592`, `779:311630640`, …, with
+   * each record's own LSN). */
+  readonly isInTransaction: boolean;
   /** `transaction.data_collection_order`: counts the transaction's changes of this table from 1 on,
    * anew when the connector resumes amid it after a crash. 0: there is none. */
   readonly transactionOrder: number;

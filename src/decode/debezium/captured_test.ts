@@ -104,8 +104,9 @@ class Follower {
     assert.equal(head.commitTimeMs, Number(canonical(source.ts_ms)));
     assert.equal(head.atHigh * 2 ** 32 + head.atLow, head.commitTimeMs * 1000);
     assert.equal(head.snapshot, source.snapshot === "false" ? "" : source.snapshot);
-    const id = isObj(payload.transaction) ? String(payload.transaction.id).split(":")[0] : null;
-    assert.equal(head.transaction, id);
+    const { transaction } = payload;
+    assert.equal(head.isInTransaction, isObj(transaction));
+    if (isObj(transaction)) assert.equal(head.tx, Number(String(transaction.id).split(":")[0]));
     if (head.op === "m") return;
     const name = `${head.schema}.${head.table}`;
     let table = this.tables.get(name);

@@ -71,19 +71,12 @@ function value(index: number, { kind, length }: Usual): string {
     `p=base+reader.at;}\n`;
 }
 
-/** Where a value's transaction id was found. */
-export interface TransactionAt {
-  transactionStart: number;
-  transactionStop: number;
-}
-
 /** As `Skeleton.read`. */
 export type ReadAll = (
   reader: JsonReader,
   head: DebeziumHead,
   shape: Shape,
   row: ReadRow,
-  at: TransactionAt,
   literals: Literals,
 ) => boolean;
 
@@ -109,7 +102,7 @@ export function compileSkeleton(
     body += pieceCode(pieces, i) + slotCode(slot, lengths[i]);
   });
   body += pieceCode(pieces, slots.length) + `reader.at=p-base;return p===E;`;
-  return compiled<ReadAll>(["reader", "head", "shape", "row", "at", "literals"], body);
+  return compiled<ReadAll>(["reader", "head", "shape", "row", "literals"], body);
 }
 
 function pieceCode(pieces: readonly Uint8Array[], index: number): string {
@@ -139,8 +132,6 @@ function slotCode(slot: number, length: number): string {
       return rowCode("head.after");
     case Slot.key:
       return `reader.at=p-base;if(!row(reader,head.key,shape))return false;p=reader.at+base;\n`;
-    case Slot.transaction:
-      return `at.transactionStart=p-base;${digits(length, null)}at.transactionStop=p-base;\n`;
   }
   throw new Error(`there is no slot ${slot}`);
 }

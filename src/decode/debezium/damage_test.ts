@@ -38,11 +38,11 @@ function outcomeOf(codec: DebeziumCodec, head: DebeziumHead, record: KafkaRecord
     const slots = [...fields.slots.subarray(0, fields.shape.count * 3)];
     return [fields.shape.names(), slots, fields.start, fields.stop];
   };
-  const { op, schema, table, lsn, tx, atHigh, atLow, snapshot, transaction } = head;
+  const { op, schema, table, lsn, tx, atHigh, atLow, snapshot, isInTransaction } = head;
   const isRow = op !== "m" && op !== "t";
   const blocks = [head.valueSchema?.bytes.length, isRow ? head.keySchema?.bytes.length : 0];
   return JSON.stringify([
-    [op, schema, table, lsn, tx, atHigh, atLow, snapshot, transaction, head.keyChange, blocks],
+    [op, schema, table, lsn, tx, atHigh, atLow, snapshot, isInTransaction, head.keyChange, blocks],
     isRow ? [part(head.key), part(head.before), part(head.after)] : [],
   ]);
 }

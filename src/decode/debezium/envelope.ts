@@ -30,7 +30,7 @@ import {
 } from "./json.ts";
 import { envelopeSlots, Skeleton } from "./skeleton.ts";
 import { Slot } from "./slot.ts";
-import { Repeated, Topic } from "./topic.ts";
+import { type Repeated, Topic } from "./topic.ts";
 
 const OPS: readonly string[] = ["c", "u", "d", "r", "t", "m"];
 
@@ -40,6 +40,9 @@ const OLD_KEY_HEADER = "__debezium.oldkey";
 
 /** ms on either side of 1970 that PostgreSQL's timestamps can be apart from it. */
 const TIME_MS_MAX = 9_000_000_000_000_000;
+
+/** Of a key. */
+const NO_SOURCE = { schema: "", table: "", snapshot: "", isInTransaction: false };
 
 /** Changes of one transaction. */
 const ORDER_MAX = Number.MAX_SAFE_INTEGER;
@@ -54,7 +57,6 @@ export class Scanner {
   readonly #envelope = new Fields();
   readonly #source = new Fields();
   readonly #part = new Fields();
-  readonly #transaction = new Repeated();
 
   /** Reads all of a record but its row's values. */
   scan(record: KafkaRecord, head: DebeziumHead): Fault | undefined {
@@ -103,13 +105,12 @@ export class Scanner {
     reader.open(bytes, 0, bytes.length);
     const skeleton = topic.values.read(reader, head);
     if (skeleton === undefined || head.op !== "d" && !head.after.isPresent) return false;
-    const { schema, table, snapshot, block } = skeleton.common;
+    const { schema, table, snapshot, isInTransaction, block } = skeleton.common;
     head.schema = schema;
     head.table = table;
     head.snapshot = snapshot;
     head.valueSchema = block;
-    const { transactionStart: start, transactionStop: stop } = skeleton;
-    head.transaction = stop === 0 ? null : this.#transaction.of(bytes, start, stop, STRING);
+    head.isInTransaction = isInTransaction;
     return true;
   }
 
@@ -127,11 +128,11 @@ export class Scanner {
     const shape = head.after.isPresent ? head.after.shape : head.before.shape;
     const isRow = head.op === "c" || head.op === "u" || head.op === "r" || head.op === "d";
     if (!isRow || shape.count === 0 || !topic.values.isHungry) return;
-    const transaction = head.transaction === null ? null : this.#part;
+    const transaction = head.isInTransaction ? this.#part : null;
     const slots = envelopeSlots(bytes, envelope, this.#source, transaction);
     if (slots === undefined) return;
-    const { schema, table, snapshot, valueSchema } = head;
-    const common = { schema, table, snapshot, block: valueSchema, shape };
+    const { schema, table, snapshot, isInTransaction, valueSchema: block } = head;
+    const common = { schema, table, snapshot, isInTransaction, block, shape };
     topic.values.learn(new Skeleton(bytes, slots, common));
   }
 
@@ -173,11 +174,8 @@ export class Scanner {
     const part = this.#part;
     const id = part.shape.indexOf("id");
     if (id < 0) throw new Malformed('a "transaction" without "id"');
-    const start = part.startOf(id);
-    const kind = part.kindOf(id);
-    if (kind !== STRING) throw wrong(bytes, part, id, "transaction.id", "a string");
-    const stop = transactionEnd(bytes, start, part.stopOf(id));
-    head.transaction = this.#transaction.of(bytes, start, stop, kind);
+    if (part.kindOf(id) !== STRING) throw wrong(bytes, part, id, "transaction.id", "a string");
+    head.isInTransaction = true;
     head.transactionOrder = numberOf(bytes, part, "data_collection_order", 0, ORDER_MAX);
   }
 
@@ -198,7 +196,7 @@ export class Scanner {
       if (isWrapped(key)) return; // what its columns are called makes it look like the other form
     }
     if (key.shape.count === 0 || !topic.keys.isHungry) return;
-    const common = { schema: "", table: "", snapshot: "", block: head.keySchema, shape: key.shape };
+    const common = { ...NO_SOURCE, block: head.keySchema, shape: key.shape };
     const slots = [{ slot: Slot.key, start: key.start, stop: key.stop }];
     topic.keys.learn(new Skeleton(bytes, slots, common));
   }
@@ -239,16 +237,6 @@ export class Scanner {
     into.read(this.#reader, topic.root);
     return true;
   }
-}
-
-/**
- * Where the part of a transaction's id ends that all of its records have: the PostgreSQL connector
- * writes `<transaction id>:<the record's own LSN>`.
- */
-export function transactionEnd(bytes: Uint8Array, start: number, stop: number): number {
-  let at = start;
-  while (at < stop && bytes[at] !== 0x3a) at++;
-  return at;
 }
 
 /** Whether these are the two fields that JsonConverter makes when it includes schemas. */

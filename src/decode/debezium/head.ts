@@ -17,7 +17,7 @@ export class DebeziumHead implements ChangeHead {
   atLow = 0;
   commitTimeMs = 0;
   snapshot = "";
-  transaction: string | null = null;
+  isInTransaction = false;
   transactionOrder = 0;
   keyChange: "old" | "new" | null = null;
   /** In `record.key`. */
@@ -44,7 +44,7 @@ export class DebeziumHead implements ChangeHead {
     this.lsn = 0;
     this.tx = 0;
     this.snapshot = "";
-    this.transaction = null;
+    this.isInTransaction = false;
     this.transactionOrder = 0;
     this.keyChange = null;
     this.keySchema = null;

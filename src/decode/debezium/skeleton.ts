@@ -34,6 +34,7 @@ export interface Common {
   readonly schema: string;
   readonly table: string;
   readonly snapshot: string;
+  readonly isInTransaction: boolean;
   readonly block: SchemaBlock | null;
   /** Of rows or key. */
   readonly shape: Shape;
@@ -54,9 +55,6 @@ export class Skeleton {
   #sample: readonly Usual[] | undefined;
   #compiledRow: ReadRow | undefined;
   #compiled: ReadAll | undefined;
-  /** Where the transaction's id lies in the record read last; 0: it has none. */
-  transactionStart = 0;
-  transactionStop = 0;
 
   /** From a record's bytes, and its slots from left to right. */
   constructor(bytes: Uint8Array, slots: readonly SlotAt[], readonly common: Common) {
@@ -82,7 +80,7 @@ export class Skeleton {
   read(reader: JsonReader, head: DebeziumHead): boolean {
     if (this.#compiled !== undefined) {
       const { shape } = this.common;
-      return this.#compiled(reader, head, shape, this.#compiledRow!, this, this.#literals);
+      return this.#compiled(reader, head, shape, this.#compiledRow!, this.#literals);
     }
     if (!this.#readByTable(reader, head)) return false;
     if (++this.#uses >= compiling.afterRecords) this.#compile(this.#isKey ? head.key : head.after);
@@ -174,11 +172,6 @@ export class Skeleton {
         case Slot.order:
           head.transactionOrder = reader.digits();
           if (head.transactionOrder < 0) return false;
-          break;
-        case Slot.transaction:
-          this.transactionStart = reader.at;
-          if (!reader.passDigits()) return false;
-          this.transactionStop = reader.at;
           break;
       }
     }
@@ -278,7 +271,7 @@ function transactionSlots(bytes: Uint8Array, transaction: Fields): SlotAt[] | un
       const match = /^(\d+)(:?)(\d*)$/.exec(latin(bytes, start, stop));
       if (match === null || (match[2] === "") !== (match[3] === "")) return undefined;
       const colon = start + match[1].length;
-      slots.push({ slot: Slot.transaction, start, stop: colon });
+      slots.push({ slot: Slot.number, start, stop: colon });
       if (match[2] !== "") slots.push({ slot: Slot.number, start: colon + 1, stop });
     } else if (transaction.kindOf(i) === INTEGER) {
       const slot = name === "data_collection_order" ? Slot.order : Slot.number;

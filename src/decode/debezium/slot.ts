@@ -11,8 +11,6 @@ export const Slot = {
   before: 5,
   after: 6,
   key: 7,
-  /** The part of a transaction's id that all of its records have, a number. */
-  transaction: 8,
   /** `data_collection_order`. */
-  order: 9,
+  order: 8,
 } as const;

@@ -97,7 +97,7 @@ export class TransactionScanner {
     into.read(reader, this.#root);
   }
 
-  /** The parts of an id; see `transactionEnd`. */
+  /** The parts of an id: `<the source's number>:<LSN>`. */
   #id(bytes: Uint8Array, start: number, stop: number): { tx: number; lsn: Lsn } {
     const reader = this.#reader;
     reader.open(bytes, start, stop);

@@ -60,8 +60,8 @@ export class Attempts {
       const record = feed.peek(ahead);
       if (record === undefined) return;
       if (record.value === null || this.codec.scan(record, this.#head) !== undefined) continue;
-      const { schema, table, transaction, transactionOrder } = this.#head;
-      if (transaction === null || this.#head.tx !== tx) continue;
+      const { schema, table, isInTransaction, transactionOrder } = this.#head;
+      if (!isInTransaction || this.#head.tx !== tx) continue;
       const name = tableName({ schema, name: table });
       yield { table: name, order: transactionOrder, atMs: record.timestampMs };
     }

@@ -49,7 +49,7 @@ export class Lanes {
   /** A change that waits for its transaction to begin. */
   stray(): { readonly table: string; readonly tx: number } | undefined {
     for (const lane of this.all) {
-      const isChange = lane.look() && lane.fault === undefined && lane.head.transaction !== null;
+      const isChange = lane.look() && lane.fault === undefined && lane.head.isInTransaction;
       if (isChange) return { table: lane.table, tx: lane.head.tx };
     }
     return undefined;

@@ -284,10 +284,10 @@ export class Order {
     if (lane.fault !== undefined) return BLOCKED; // see #unread
     if (head.op === null || head.op === "m") return this.#pass(lane);
     if (lane.original === "unknown") return this.#recall(lane);
-    if (head.transaction !== null && this.#marks.feed === undefined && this.#ours.seekMarks()) {
+    if (head.isInTransaction && this.#marks.feed === undefined && this.#ours.seekMarks()) {
       return BLOCKED;
     }
-    const isMarked = this.#marks.feed !== undefined && head.transaction !== null;
+    const isMarked = this.#marks.feed !== undefined && head.isInTransaction;
     const transaction = isMarked ? this.#transactions.get(head.tx) : undefined;
     if (lane.original > 0) {
       if (transaction !== undefined) {
@@ -327,7 +327,7 @@ export class Order {
     if (stop === undefined && isChange && transaction === undefined) {
       batch.endTransaction(head.commitTimeMs);
       // Should the transaction topic appear, this one is not to be waited for.
-      if (!isMarked && head.transaction !== null) this.#transactions.wasDone(head.tx);
+      if (!isMarked && head.isInTransaction) this.#transactions.wasDone(head.tx);
     }
     return stop;
   }

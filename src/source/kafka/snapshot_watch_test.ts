@@ -20,7 +20,7 @@ function head(lsn: number, snapshot: string): ChangeHead {
     atLow: 0,
     commitTimeMs: 0,
     snapshot,
-    transaction: null,
+    isInTransaction: false,
     transactionOrder: 0,
     keyChange: null,
   };
