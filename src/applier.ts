@@ -51,13 +51,20 @@ export class Applier {
     batch.become("sealed");
     this.#oldestMs ??= batch.oldestCommitMs;
     if (boundary === null) this.dirty = true;
-    this.#start(batch, boundary);
+    this.#start(() => this.#apply(batch, boundary));
   }
 
   /** Commits a position with nothing before it but what was written already. */
   async commit(boundary: Boundary): Promise<void> {
     await this.settle();
-    this.#start(undefined, boundary);
+    this.#start(() => this.#apply(undefined, boundary));
+    await this.settle();
+  }
+
+  /** Lets the sink do what it does when nothing else is to be done. */
+  async rest(): Promise<void> {
+    await this.settle();
+    this.#start(() => this.sink.maintain(true));
     await this.settle();
   }
 
@@ -77,9 +84,9 @@ export class Applier {
     await this.sink.abort();
   }
 
-  #start(batch: Batch | undefined, boundary: Boundary | null): void {
-    assert.equal(this.work, undefined, "the sink takes one batch at a time");
-    this.work = this.#apply(batch, boundary)
+  #start(work: () => Promise<void>): void {
+    assert.equal(this.work, undefined, "the sink does one thing at a time");
+    this.work = work()
       .catch((error) => this.#failure = error)
       .then(() => this.work = undefined);
   }

@@ -112,7 +112,8 @@ export const SETTINGS = {
     1,
     3600,
     "s",
-    "How often an idle source's position is stored, so that its WAL can go.",
+    "How often an idle source's position is stored, so that its WAL can go, and what was put off in " +
+      "the warehouse is done.",
   ),
   SLUICE_HISTORY_RETENTION: setting({
     parse: text(/^(forever|[1-9]\d{0,5}[mhd])$/).transform(parseRetention),

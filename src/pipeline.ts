@@ -26,8 +26,7 @@ const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
 /** A batch this full is worth a sink that is idle;… */
 const FILL_ENOUGH = 0.5;
-/** …in the stream, at a transaction's end, also one of so many bytes (a snapshot takes more CPU by
- * smaller ones);… */
+/** …at a transaction's end, one of so many bytes (a snapshot takes more CPU by smaller ones);… */
 const BYTES_ENOUGH = 12 * 1024 * 1024;
 /** …and one this full is worth the wait for a busy one there: the next transaction might not fit. */
 const FILL_MAX = 0.95;
@@ -45,7 +44,7 @@ export interface PipelineOptions {
   onBadRecord: "stop" | "dead-letter";
   /** More dead letters than this in the warehouse end the run. */
   lettersMax: number;
-  /** How often an idle source's position is stored, ms. */
+  /** How often an idle source's position is stored, and the sink sees to itself, ms. */
   idleCommitMs: number;
   onApplied: (applied: Applied) => void;
 }
@@ -66,7 +65,7 @@ export class Pipeline {
   #faultSeq = 0;
   #letters = 0;
   #retryMs = RETRY_MS_MIN;
-  #lastCommitAt = 0;
+  #lastWorkAt = 0;
   readonly #wait = new Wait();
   #stopping = false;
 
@@ -84,12 +83,12 @@ export class Pipeline {
     while (!this.#stopping) {
       try {
         const state = await this.options.sink.state();
+        const { position } = state;
         const { filling } = this.options.source;
         this.#letters = state.letters;
-        this.#snapshotDone = state.position !== null && !this.#resnapshot;
-        if (state.position !== null && !this.#resnapshot) {
-          await this.#follow(state.position, state.seq);
-        } else if (filling.kind === "snapshot") await this.#takeSnapshot(state, filling.source);
+        this.#snapshotDone = position !== null && !this.#resnapshot;
+        if (position !== null && this.#snapshotDone) await this.#follow(position, state.seq);
+        else if (filling.kind === "snapshot") await this.#takeSnapshot(state, filling.source);
         else await this.#startOver(state, filling);
       } catch (error) {
         await this.#failed(error);
@@ -203,10 +202,12 @@ export class Pipeline {
     const boundary = boundaryOf(stream);
     const isEmpty = this.#filling?.isEmpty ?? true;
     if (!isEmpty || this.#applier.dirty) return await this.#hand(boundary);
-    const isDue = Date.now() - this.#lastCommitAt >= this.options.idleCommitMs;
+    const isDue = Date.now() - this.#lastWorkAt >= this.options.idleCommitMs;
     if (!(isDue || this.#stopping || stream.isAsked)) return;
-    if (stream.isAhead(this.#applier.durable!)) await this.#applier.commit(boundary!);
-    else this.#goOn(); // after a commit, it tells
+    if (stream.isAhead(this.#applier.durable!)) return await this.#applier.commit(boundary!);
+    if (isDue && !this.#stopping) await this.#applier.rest();
+    this.#lastWorkAt = Date.now();
+    this.#goOn(); // after a commit, it tells
   }
 
   /** A record that can't be decoded: ends the run right before it, or sets it aside. */
@@ -248,8 +249,7 @@ export class Pipeline {
     this.options.pool.give(batch);
   }
 
-  /** Waits for input, the sink, a moment of idleness or a stop, whichever comes first. Resolves with
-   * whether the input has come. */
+  /** Waits for input, the sink, a moment or a stop, and resolves with whether input has come. */
   async #await(reading: Reading): Promise<boolean> {
     if (!reading.isOver) {
       const isApplying = this.#applier.work !== undefined;
@@ -322,7 +322,7 @@ export class Pipeline {
   }
 
   #confirm({ position, seq }: Boundary): void {
-    this.#lastCommitAt = Date.now();
+    this.#lastWorkAt = Date.now();
     if (seq > this.#faultSeq) this.#careful = false; // it did not come back
     this.#retryMs = RETRY_MS_MIN;
     if (this.#waiting?.kind === "disk-full") this.#goOn(); // a connection it says nothing of
@@ -333,7 +333,7 @@ export class Pipeline {
     this.#phase = phase;
     // Whether a disk has room is not told by a stream, but by a commit, or that none is needed.
     if (phase === "streaming" && this.#waiting?.kind === "disk-full") {
-      this.#lastCommitAt = Date.now();
+      this.#lastWorkAt = Date.now();
     } else this.#goOn();
   }
 

@@ -102,9 +102,10 @@ export class Batch extends Slab {
     return this.bytes.length;
   }
 
-  /** How full it is, 0 to 1; letters count, though they are not in the slab. */
+  /** How full its own slab is, 0 to 1, and more when it was enlarged; letters count, though they are
+   * not in it. */
   get fill(): number {
-    return (this.usedBytes + this.#letterBytes) / this.bytes.length;
+    return (this.usedBytes + this.#letterBytes) / this.own.byteLength;
   }
 
   /**

@@ -24,7 +24,7 @@ const EVERY_MS = 60_000;
 const EVERY_BYTES = 64 * 1024 * 1024;
 /** …in less than this time, as with a backlog, it must be so much… */
 const SOON_MS = 15_000;
-const SOON_BYTES = 512 * 1024 * 1024;
+const SOON_BYTES = 256 * 1024 * 1024;
 /** …or for so many columns of tables that were written to, at each checkpoint: each has a small row
  * group then, which takes memory too. */
 const EVERY_COLUMNS = 2000;

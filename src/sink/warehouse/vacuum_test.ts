@@ -136,9 +136,9 @@ Deno.test("space comes back once a minute, after 64 MB or 2,000 columns, while i
   assert.equal(await tasks(150_007, {}, false), 100, "one that was put off");
   assert.equal(await tasks(150_008), 100, "is made up for");
   assert.equal(await tasks(150_009), 0);
-  assert.equal(await tasks(165_007, { bytes: 511 * mb }), 0, "a backlog is written first");
+  assert.equal(await tasks(165_007, { bytes: 255 * mb }), 0, "a backlog is written first");
   assert.equal(await tasks(165_008), 100, "but no longer than 15 seconds");
-  assert.equal(await tasks(165_009, { bytes: 512 * mb }), 100, "or 512 MB");
+  assert.equal(await tasks(165_009, { bytes: 256 * mb }), 100, "or 256 MB");
 });
 
 Deno.test("a checkpoint waits once a minute at most, longer each time in vain", async () => {
