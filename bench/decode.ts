@@ -12,6 +12,7 @@ import type {
   KafkaRecord,
 } from "../src/decode/decoder.ts";
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
+import type { Slice } from "../src/decode/slice.ts";
 import { Appender } from "../src/sink/warehouse/append.ts";
 import { createDelta } from "../src/sink/warehouse/merge.ts";
 import { getHeapStatistics } from "node:v8";
@@ -117,6 +118,11 @@ async function ours(
 // deno-lint-ignore no-explicit-any
 type Any = any;
 
+/** What the peer's decoder takes. */
+function arrayOf({ bytes, start, stop }: Slice): Uint8Array {
+  return bytes.subarray(start, stop);
+}
+
 /** The same rows by JSON.parse and the row appender. */
 async function peer(records: readonly KafkaRecord[], rows: number): Promise<Row> {
   const connection = await database();
@@ -127,8 +133,8 @@ async function peer(records: readonly KafkaRecord[], rows: number): Promise<Row>
   while (seq < rows) {
     for (const { key, value } of records) {
       if (key === null || value === null) continue;
-      const { after, source, op }: Any = JSON.parse(decoder.decode(value));
-      const row = after ?? JSON.parse(decoder.decode(key));
+      const { after, source, op }: Any = JSON.parse(decoder.decode(arrayOf(value)));
+      const row = after ?? JSON.parse(decoder.decode(arrayOf(key)));
       appender.appendUTinyInt(op.charCodeAt(0));
       appender.appendBigInt(BigInt(++seq));
       appender.appendUBigInt(BigInt(source.lsn));

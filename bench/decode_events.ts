@@ -1,6 +1,7 @@
 /** Events of a table of transactions as Debezium writes them, with varied values. */
 import type { Column, ColumnType, Table } from "../src/catalog/catalog.ts";
 import type { KafkaRecord } from "../src/decode/decoder.ts";
+import { Slice } from "../src/decode/slice.ts";
 
 function column(name: string, type: ColumnType, typeOid: number, typeMod = -1): Column {
   const toastable = type.kind === "text";
@@ -186,17 +187,17 @@ export function makeEvents(count: number, withSchema: boolean): KafkaRecord[] {
 const FETCH_BYTES = 1 << 20;
 
 /** Puts texts one behind the other. */
-function fetchBuffers(): (text: string) => Uint8Array {
+function fetchBuffers(): (text: string) => Slice {
   const encoder = new TextEncoder();
-  let buffer = new Uint8Array(FETCH_BYTES);
+  let { bytes, view } = Slice.of(new Uint8Array(FETCH_BYTES));
   let at = 0;
   return (text) => {
-    if (at + text.length * 3 > buffer.length) {
-      buffer = new Uint8Array(FETCH_BYTES);
+    if (at + text.length * 3 > bytes.length) {
+      ({ bytes, view } = Slice.of(new Uint8Array(FETCH_BYTES)));
       at = 0;
     }
-    const { written } = encoder.encodeInto(text, buffer.subarray(at));
+    const { written } = encoder.encodeInto(text, bytes.subarray(at));
     at += written;
-    return buffer.subarray(at - written, at);
+    return new Slice(bytes, view, at - written, at);
   };
 }

@@ -29,7 +29,8 @@ const BATCH_MESSAGES = 500;
 const AHEAD_BYTES = 4 * 1024 * 1024;
 /** Of batches, as `serve` has it within 2,048 MB. */
 const AREA_BYTES = 256 * 1024 * 1024;
-const FILL_ENOUGH = 0.5;
+/** A batch of so many bytes is handed over, as to a sink that is idle. */
+const BYTES_ENOUGH = 12 * 1024 * 1024;
 
 /** A record batch of these messages. */
 function batchOf(first: number, messages: readonly Message[]): Buffer {
@@ -130,7 +131,7 @@ async function drainInMemory(
     const stop = order.decode(batch);
     if (stop.kind === "full") flush();
     else if (stop === COMMIT) {
-      if (batch.fill >= FILL_ENOUGH) flush();
+      if (batch.usedBytes >= BYTES_ENOUGH) flush();
     } else if (stop === END) {
       if (order.hasInput) await fetch(); // sockets have their turn
     } else if (stop.kind === "evolve") stop.adopt(new TableLayout(stop.table));

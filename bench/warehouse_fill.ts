@@ -1,5 +1,4 @@
 /** A warehouse that has the bank's rows already, as after a snapshot, for events of bank_events.ts. */
-import { Buffer } from "node:buffer";
 import { Pool } from "../src/batch/pool.ts";
 import type { Table } from "../src/catalog/catalog.ts";
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
@@ -9,6 +8,7 @@ import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
 import type { KafkaPosition } from "../src/source/position.ts";
 import { idOf } from "./bank_events.ts";
 import { BANK_TABLES, type BankTable, Values } from "./bank_tables.ts";
+import { Slice } from "../src/decode/slice.ts";
 
 const MB = 1024 * 1024;
 /** Rows that differ in more than their ids. */
@@ -88,8 +88,8 @@ function recordsOf(table: BankTable, prefix: string): KafkaRecord[] {
     partition: 0,
     offset: 0,
     timestampMs: 0,
-    key: Buffer.from(`{"id":"${ID}"}`),
-    value: Buffer.from(
+    key: sliceOf(`{"id":"${ID}"}`),
+    value: sliceOf(
       `{"before":null,"after":{"id":"${ID}"${table.rest(values, i)}},"source":{"version":` +
         `"2.3.4.Final","connector":"postgresql","name":"${prefix}","ts_ms":1794000000000,` +
         `"snapshot":"true","db":"bank","sequence":"[null,\\"1\\"]","schema":"public",` +
@@ -103,7 +103,15 @@ function recordsOf(table: BankTable, prefix: string): KafkaRecord[] {
 const VALUE_AT = `{"before":null,"after":{"id":"`.length;
 const KEY_AT = `{"id":"`.length;
 
+function sliceOf(text: string): Slice {
+  return Slice.of(new TextEncoder().encode(text));
+}
+
 function rename({ key, value }: KafkaRecord, id: string): void {
-  (key as Buffer).write(id, KEY_AT, "latin1");
-  (value as Buffer).write(id, VALUE_AT, "latin1");
+  write(key!, KEY_AT, id);
+  write(value!, VALUE_AT, id);
+}
+
+function write({ bytes, start }: Slice, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) bytes[start + at + i] = text.charCodeAt(i);
 }

@@ -8,6 +8,7 @@ import type { DeadLetter } from "../batch/dead_letter.ts";
 import type { Table } from "../catalog/catalog.ts";
 import type { Fault } from "../errors.ts";
 import type { Lsn } from "../source/position.ts";
+import type { Slice } from "./slice.ts";
 
 /** Bytes lent by a source until its next read: whole messages only, of which `at` is the next. */
 export interface Input {
@@ -100,8 +101,8 @@ export interface KafkaRecord {
   readonly offset: number;
   /** ms since 1970. */
   readonly timestampMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
+  readonly key: Slice | null;
+  readonly value: Slice | null;
   /** A header's value, or the last of several of that name. */
   readonly headers: Readonly<Record<string, Uint8Array>>;
 }

@@ -10,6 +10,7 @@ import type {
   PartitionFeed,
   StartOffsets,
 } from "../../src/source/kafka/feed.ts";
+import { Slice } from "../../src/decode/slice.ts";
 
 /** Ends a hang; no test waits for it. */
 const HANG_SECONDS = 60;
@@ -148,8 +149,8 @@ export function lines(records: readonly KafkaRecord[]): string[] {
   );
 }
 
-export function text(bytes: Uint8Array | null): string | null {
-  return bytes && new TextDecoder().decode(bytes);
+export function text(part: Slice | Uint8Array | null): string | null {
+  return part && new TextDecoder().decode(part instanceof Slice ? part.copy() : part);
 }
 
 /** Asserts that each partition's records are in order of their offsets, each once. */

@@ -93,7 +93,9 @@ class Follower {
     const head = codec.head();
     const fault = codec.scan(record, head);
     if (fault !== undefined) throw fault;
-    const { schema, payload } = unwrap(record.value === null ? null : parseJson(record.value));
+    const { schema, payload } = unwrap(
+      record.value === null ? null : parseJson(record.value.copy()),
+    );
     if (!isObj(payload) || !("op" in payload)) return assert.equal(head.op, null);
     assert.equal(head.op, payload.op);
     const source = payload.source as Obj;
@@ -135,7 +137,7 @@ class Follower {
     payload: Obj,
     old: KafkaRecord | null,
   ): Promise<void> {
-    const key = record.key === null ? {} : unwrap(parseJson(record.key)).payload as Obj;
+    const key = record.key === null ? {} : unwrap(parseJson(record.key.copy())).payload as Obj;
     const before = isObj(payload.before) ? payload.before : null;
     const after = isObj(payload.after) ? payload.after : null;
     if (op === "u") table.isFull = before !== null;
@@ -149,8 +151,8 @@ class Follower {
         const last = op === "u" ? table.versions.get(canonical(key)) : undefined;
         wanted = valuesOf(table, key, after, op === "u" ? before : null, last);
       } else {
-        const oldKey = unwrap(parseJson(old.key!)).payload as Obj;
-        const oldRow = (unwrap(parseJson(old.value!)).payload as Obj).before as Obj;
+        const oldKey = unwrap(parseJson(old.key!.copy())).payload as Obj;
+        const oldRow = (unwrap(parseJson(old.value!.copy())).payload as Obj).before as Obj;
         const last = table.versions.get(canonical(oldKey));
         lost = valuesOf(table, oldKey, table.isFull ? oldRow : null, null, undefined);
         wanted = valuesOf(table, key, after, table.isFull ? oldRow : null, last);
@@ -227,7 +229,7 @@ Deno.test("captured: every event is read as plain code reads it, and lands so", 
       for (const record of recordsOf(name)) {
         if (record.topic.endsWith(".transaction")) {
           const mark = follower.codec.scanTransaction(record);
-          const { payload } = unwrap(parseJson(record.value!)) as { payload: Obj };
+          const { payload } = unwrap(parseJson(record.value!.copy())) as { payload: Obj };
           assert.ok("status" in mark, String(mark));
           assert.equal(mark.status, payload.status);
           assert.equal(mark.tx, Number(String(payload.id).split(":")[0]));

@@ -25,7 +25,7 @@ const UNROLLED_MAX = 64;
 /** Makes a {@linkcode ReadRow}; undefined: it would be too long. */
 export function compileRow(shape: Shape, usual: readonly Usual[]): ReadRow | undefined {
   const pieces = shape.pieces();
-  let body = `const{bytes,view,base}=reader;let p=base+reader.at;const E=base+reader.end,begun=p;
+  let body = `const{bytes,view}=reader;let p=reader.at;const E=reader.end,begun=p;
 let slots=into.slots;if(slots.length<${
     pieces.length * 3
   }){into.put(${pieces.length},0,0,0);slots=into.slots;}
@@ -34,14 +34,14 @@ let slots=into.slots;if(slots.length<${
     body += literal(piece) + value(i, usual[i]);
   });
   body += `if(p>=E||view.getUint8(p)!==125)return false;
-into.start=begun-base;into.stop=reader.at=p+1-base;into.shape=shape;into.isPresent=true;return true;`;
+into.start=begun;into.stop=reader.at=p+1;into.shape=shape;into.isPresent=true;return true;`;
   return compiled<ReadRow>(["reader", "into", "shape"], body);
 }
 
 function value(index: number, { kind, length }: Usual): string {
   const slot = index * 3;
   const note = (start: string, stop: string, what: number) =>
-    `slots[${slot}]=${start}-base;slots[${slot + 1}]=${stop}-base;slots[${slot + 2}]=${what};`;
+    `slots[${slot}]=${start};slots[${slot + 1}]=${stop};slots[${slot + 2}]=${what};`;
   const done = `break v;`;
   const string = length >= UNROLLED_MIN && length <= UNROLLED_MAX
     ? plainString(length, `${note("p+1", `p+${length + 1}`, STRING)}p=p+${length + 2}|0;${done}`)
@@ -66,9 +66,9 @@ function value(index: number, { kind, length }: Usual): string {
     ? [nothing, string, number]
     : [];
   return `v:{if(p<E){${ways.join("")}}` +
-    `reader.at=p-base;const kind=reader.value();` +
-    `${note("base+reader.start", "base+reader.stop", 0).replace("=0;", "=kind;")}` +
-    `p=base+reader.at;}\n`;
+    `reader.at=p;const kind=reader.value();` +
+    `${note("reader.start", "reader.stop", 0).replace("=0;", "=kind;")}` +
+    `p=reader.at;}\n`;
 }
 
 /** As `Skeleton.read`. */
@@ -91,7 +91,7 @@ export function compileSkeleton(
   slots: Uint8Array,
   lengths: readonly number[],
 ): ReadAll | undefined {
-  let body = `const{view,base}=reader;let p=base+reader.at,x=0;const E=base+reader.end;\n`;
+  let body = `const{view}=reader;let p=reader.at,x=0;const E=reader.end;\n`;
   if (!slots.includes(Slot.key)) {
     const missing = (slot: number, code: string) => slots.includes(slot) ? "" : code;
     body += missing(Slot.order, "head.transactionOrder=0;") + missing(Slot.lsn, "head.lsn=0;") +
@@ -101,13 +101,13 @@ export function compileSkeleton(
   slots.forEach((slot, i) => {
     body += pieceCode(pieces, i) + slotCode(slot, lengths[i]);
   });
-  body += pieceCode(pieces, slots.length) + `reader.at=p-base;return p===E;`;
+  body += pieceCode(pieces, slots.length) + `reader.at=p;return p===E;`;
   return compiled<ReadAll>(["reader", "head", "shape", "row", "literals"], body);
 }
 
 function pieceCode(pieces: readonly Uint8Array[], index: number): string {
   if (pieces[index].length < LOOPED_MIN) return literal(pieces[index]);
-  return `reader.at=p-base;if(!literals.pass(${index},reader))return false;p=reader.at+base;\n`;
+  return `reader.at=p;if(!literals.pass(${index},reader))return false;p=reader.at;\n`;
 }
 
 function slotCode(slot: number, length: number): string {
@@ -131,7 +131,7 @@ function slotCode(slot: number, length: number): string {
     case Slot.after:
       return rowCode("head.after");
     case Slot.key:
-      return `reader.at=p-base;if(!row(reader,head.key,shape))return false;p=reader.at+base;\n`;
+      return `reader.at=p;if(!row(reader,head.key,shape))return false;p=reader.at;\n`;
   }
   throw new Error(`there is no slot ${slot}`);
 }
@@ -139,7 +139,7 @@ function slotCode(slot: number, length: number): string {
 /** Null, or an object of the shape. */
 function rowCode(into: string): string {
   return `if(p+4>E)return false;` +
-    `if(view.getUint8(p)===123){reader.at=p-base;if(!row(reader,${into},shape))return false;` +
-    `p=reader.at+base;}` +
+    `if(view.getUint8(p)===123){reader.at=p;if(!row(reader,${into},shape))return false;` +
+    `p=reader.at;}` +
     `else if(view.getInt32(p,true)===${NULL_WORD}){${into}.clear();p=p+4|0;}else return false;\n`;
 }

@@ -37,7 +37,7 @@ export function compileWrite(layout: TableLayout, ways: readonly Way[]): Write |
 return function(head,value,key,batch,chunk){
 const row=chunk.rows,data=chunk.data,rowSlots=head.after.slots,keySlots=head.key.slots;
 const isUpdate=head.op==="u",{ints,bytes}=batch;
-const rowView=head.valueView,rowBase=value.byteOffset,keyView=head.keyView,keyBase=key.byteOffset;
+const rowView=head.valueView,keyView=head.keyView;
 `;
   ways.forEach((way, i) => body += columnCode(layout, way, i));
   body += `return true;}`;
@@ -74,21 +74,20 @@ else{${check}putValue(batch,chunk,row,readers[${i}],${source},start,stop,kind);}
 function usualCode(way: Way, i: number, source: string): string {
   const { reader: { at, kind, form, width, type, scale }, isKey, shortest, longest } = way;
   const view = isKey ? "keyView" : "rowView";
-  const base = isKey ? "keyBase" : "rowBase";
   const check = longest < 0 ? "" : `if(isUpdate&&stop-start>=${shortest}&&stop-start<=${longest}` +
     `&&isPlaceholder(readers[${i}],${source},start,stop,kind))return false;`;
   switch (kind) {
     case "text":
       return `if(kind===${STRING}){${check}` +
-        `batch.putStringOf(data[${at}]+row*16,${view},${base}+start,stop-start);}\nelse `;
+        `batch.putStringOf(data[${at}]+row*16,${view},start,stop-start);}\nelse `;
     case "uuid":
-      return `if(kind===${STRING}){const p=${base}+start;${
+      return `if(kind===${STRING}){const p=start;${
         uuidCode(view, "stop-start", `(data[${at}]>>2)+row*4`)
       }}\nelse `;
     case "timestamp":
     case "timestamptz":
       return `if(kind===${STRING}&&putUsualTimestamp(batch,data[${at}]+row*8,${view},` +
-        `${base}+start,stop-start));\nelse `;
+        `start,stop-start));\nelse `;
     case "decimal":
       if (form.kind !== "plain" || type.kind !== "decimal") return "";
       return `if(kind===${STRING}){${check}putDecimal(batch,data[${at}]+row*${width},${width},` +
@@ -96,8 +95,8 @@ function usualCode(way: Way, i: number, source: string): string {
     case "int4":
     case "int8":
     case "date": // whose numbers of up to nine digits are days that it has
-      return `if(kind===${INTEGER}&&stop-start<=9&&${view}.getUint8(${base}+start)!==45){` +
-        `let n=0;for(let q=${base}+start|0,e=${base}+stop|0;q<e;q++)` +
+      return `if(kind===${INTEGER}&&stop-start<=9&&${view}.getUint8(start)!==45){` +
+        `let n=0;for(let q=start|0,e=stop|0;q<e;q++)` +
         `n=n*10+${view}.getUint8(q)-48|0;const to=(data[${at}]>>2)+row*${width / 4};ints[to]=n;` +
         `${width === 8 ? "ints[to+1]=0;" : ""}}\nelse `;
     case "int2":

@@ -5,6 +5,7 @@ import type { KafkaRecord } from "../decoder.ts";
 import * as read from "./reference_fixture.ts";
 import { type Json, Num } from "./reference_fixture.ts";
 import type { FieldSchema } from "./schema_block.ts";
+import { amid } from "../slice_fixture.ts";
 
 const FOLDER = new URL("../../../tests/fixtures/debezium/", import.meta.url);
 const encoder = new TextEncoder();
@@ -34,8 +35,8 @@ export function recordsOf(name: string): KafkaRecord[] {
       partition,
       offset: Number(offset),
       timestampMs: Number(timestamp),
-      key: key === null ? null : encoder.encode(key),
-      value: value === null ? null : encoder.encode(value),
+      key: key === null ? null : amid(key),
+      value: value === null ? null : amid(value),
       headers: Object.fromEntries(
         Object.entries(headers).map(([name, value]) => [name, encoder.encode(value)]),
       ),

@@ -22,6 +22,7 @@ import {
 import type { DebeziumHead } from "./head.ts";
 import { Landing, layoutOf, newBatch } from "./landing_fixture.ts";
 import { Bad, type Json, Num, parseJson, type Read, same } from "./reference_fixture.ts";
+import { amid } from "../slice_fixture.ts";
 
 /** What a damaged record came to: a fault's kind, or what was read. */
 type Outcome = string;
@@ -73,8 +74,8 @@ const damage = fc.record({
 type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
 
 function damaged(record: KafkaRecord, { part, how, at, near, byte, length }: Damage): KafkaRecord {
-  const bytes = part === "key" ? record.key : record.value;
-  if (bytes === null || bytes.length === 0) return record;
+  const bytes = (part === "key" ? record.key : record.value)?.copy();
+  if (bytes === undefined || bytes.length === 0) return record;
   // Schemas are long: half of the damage is to be behind them.
   const last = Math.min(bytes.length, 900);
   const i = near ? bytes.length - 1 - at % last : at % bytes.length;
@@ -88,14 +89,14 @@ function damaged(record: KafkaRecord, { part, how, at, near, byte, length }: Dam
     remove: () => spliced(length),
     double: () => spliced(0, ...bytes.subarray(i, i + length)),
   }[how]();
-  return { ...record, [part]: changed };
+  return { ...record, [part]: amid(changed) };
 }
 
 /** What the reference reads in a record: undefined when it is no JSON, or no event. */
 function referenceOf(record: KafkaRecord): { payload: Obj; key: Json } | undefined {
   try {
-    const { payload } = unwrap(parseJson(record.value!));
-    const key = record.key === null ? null : unwrap(parseJson(record.key)).payload;
+    const { payload } = unwrap(parseJson(record.value!.copy()));
+    const key = record.key === null ? null : unwrap(parseJson(record.key.copy())).payload;
     return isObj(payload) ? { payload, key } : undefined;
   } catch {
     return undefined;
@@ -124,7 +125,7 @@ function casesOf(name: string): { codec: DebeziumCodec; cases: Case[] } {
       const described = codec.describe(record, head, undefined);
       if (!("table" in described)) throw described;
       const layout = layoutOf(described.table);
-      const { schema } = unwrap(parseJson(record.value!));
+      const { schema } = unwrap(parseJson(record.value!.copy()));
       const reads = readsOf(described.table, schema);
       tables.set(id, { layout, rows: codec.rows(layout), reads });
     }

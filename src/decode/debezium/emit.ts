@@ -41,8 +41,8 @@ const SAFE_DIGITS = 15;
  */
 export function digits(count: number, into: string | null): string {
   const otherwise = into === null
-    ? `reader.at=p-base;if(!reader.passDigits())return false;p=reader.at+base;`
-    : `reader.at=p-base;${into}=reader.digits();if(${into}<0)return false;p=reader.at+base;`;
+    ? `reader.at=p;if(!reader.passDigits())return false;p=reader.at;`
+    : `reader.at=p;${into}=reader.digits();if(${into}<0)return false;p=reader.at;`;
   if (count > SAFE_DIGITS) return `${otherwise}\n`;
   if (count <= LOOP_DIGITS_MAX) {
     return `{let q=p,v=0,d=0;const m=p+${LOOP_DIGITS_MAX}<E?p+${LOOP_DIGITS_MAX}:E;` +

@@ -13,6 +13,7 @@
 import type { Op } from "../../batch/batch.ts";
 import type { Fault } from "../../errors.ts";
 import type { KafkaRecord } from "../decoder.ts";
+import type { Slice } from "../slice.ts";
 import { badRecord, excerpt } from "./fault.ts";
 import { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";
@@ -25,9 +26,9 @@ import {
   NULL,
   OBJECT,
   STRING,
-  stringOf,
   TRUE,
 } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 import { envelopeSlots, Skeleton } from "./skeleton.ts";
 import { Slot } from "./slot.ts";
 import { type Repeated, Topic } from "./topic.ts";
@@ -100,9 +101,9 @@ export class Scanner {
   }
 
   /** Reads a value by what was learnt of others of its topic; false: it is of another form. */
-  #likeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
+  #likeBefore(value: Slice, head: DebeziumHead, topic: Topic): boolean {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(value);
     const skeleton = topic.values.read(reader, head);
     if (skeleton === undefined || head.op !== "d" && !head.after.isPresent) return false;
     const { schema, table, snapshot, isInTransaction, block } = skeleton.common;
@@ -114,9 +115,9 @@ export class Scanner {
     return true;
   }
 
-  #keyLikeBefore(bytes: Uint8Array, head: DebeziumHead, topic: Topic): boolean {
+  #keyLikeBefore(key: Slice, head: DebeziumHead, topic: Topic): boolean {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(key);
     const skeleton = topic.keys.read(reader, head);
     if (skeleton === undefined) return false;
     head.keySchema = skeleton.common.block;
@@ -124,21 +125,22 @@ export class Scanner {
   }
 
   /** Makes a skeleton of a value that the general way has just read. */
-  #learnValue(bytes: Uint8Array, envelope: Fields, head: DebeziumHead, topic: Topic): void {
+  #learnValue(value: Slice, envelope: Fields, head: DebeziumHead, topic: Topic): void {
     const shape = head.after.isPresent ? head.after.shape : head.before.shape;
     const isRow = head.op === "c" || head.op === "u" || head.op === "r" || head.op === "d";
     if (!isRow || shape.count === 0 || !topic.values.isHungry) return;
     const transaction = head.isInTransaction ? this.#part : null;
-    const slots = envelopeSlots(bytes, envelope, this.#source, transaction);
+    const slots = envelopeSlots(value.bytes, envelope, this.#source, transaction);
     if (slots === undefined) return;
     const { schema, table, snapshot, isInTransaction, valueSchema: block } = head;
     const common = { schema, table, snapshot, isInTransaction, block, shape };
-    topic.values.learn(new Skeleton(bytes, slots, common));
+    topic.values.learn(new Skeleton(value, slots, common));
   }
 
-  #value(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
+  #value(value: Slice, head: DebeziumHead, topic: Topic): void {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(value);
+    const { bytes } = value;
     const outer = this.#outer;
     outer.read(reader, topic.root);
     reader.expectEnd();
@@ -148,7 +150,7 @@ export class Scanner {
       const payload = outer.shape.indexOf("payload");
       if (outer.kindOf(payload) === NULL) return;
       envelope = this.#envelope;
-      reader.open(bytes, outer.startOf(payload), outer.stopOf(payload));
+      reader.narrow(outer.startOf(payload), outer.stopOf(payload));
       envelope.read(reader, topic.root);
     }
     const { shape } = envelope;
@@ -167,7 +169,7 @@ export class Scanner {
     if (this.#object(bytes, envelope, "transaction", this.#part, topic)) {
       this.#readTransaction(bytes, head);
     }
-    this.#learnValue(bytes, envelope, head, topic);
+    this.#learnValue(value, envelope, head, topic);
   }
 
   #readTransaction(bytes: Uint8Array, head: DebeziumHead): void {
@@ -179,9 +181,10 @@ export class Scanner {
     head.transactionOrder = numberOf(bytes, part, "data_collection_order", 0, ORDER_MAX);
   }
 
-  #key(bytes: Uint8Array, head: DebeziumHead, topic: Topic): void {
+  #key(text: Slice, head: DebeziumHead, topic: Topic): void {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(text);
+    const { bytes } = text;
     const { key } = head;
     key.read(reader, topic.root);
     reader.expectEnd();
@@ -189,7 +192,7 @@ export class Scanner {
       head.keySchema = schemaOf(bytes, key, topic);
       const payload = key.shape.indexOf("payload");
       if (key.kindOf(payload) === NULL) return key.clear();
-      reader.open(bytes, key.startOf(payload), key.stopOf(payload));
+      reader.narrow(key.startOf(payload), key.stopOf(payload));
       key.read(reader, topic.root);
     } else {
       head.keySchema = null;
@@ -198,7 +201,7 @@ export class Scanner {
     if (key.shape.count === 0 || !topic.keys.isHungry) return;
     const common = { ...NO_SOURCE, block: head.keySchema, shape: key.shape };
     const slots = [{ slot: Slot.key, start: key.start, stop: key.stop }];
-    topic.keys.learn(new Skeleton(bytes, slots, common));
+    topic.keys.learn(new Skeleton(text, slots, common));
   }
 
   #readSource(bytes: Uint8Array, envelope: Fields, head: DebeziumHead, topic: Topic): void {
@@ -232,7 +235,7 @@ export class Scanner {
   ): boolean {
     const index = envelope.shape.indexOf(name);
     if (index < 0 || envelope.kindOf(index) === NULL) return false;
-    this.#reader.open(bytes, envelope.startOf(index), envelope.stopOf(index));
+    this.#reader.narrow(envelope.startOf(index), envelope.stopOf(index));
     if (envelope.kindOf(index) !== OBJECT) throw wrong(bytes, envelope, index, name, "an object");
     into.read(this.#reader, topic.root);
     return true;

@@ -51,7 +51,7 @@ export class Fields {
   readLike(reader: JsonReader, shape: Shape): boolean {
     const { literals, count } = shape;
     const { starts, words, firstWords } = literals;
-    const { bytes, view, base, end } = reader;
+    const { bytes, view, end } = reader;
     if (this.#slots.length < count * 3) this.put(count, 0, 0, 0);
     const slots = this.#slots;
     let at = reader.at;
@@ -62,9 +62,9 @@ export class Fields {
       const length = starts[i + 1] - from;
       if (at + length >= end) return false;
       if (length >= 8) {
-        const last = base + at + length - 8;
+        const last = at + length - 8;
         let word = firstWords[i];
-        for (let k = base + at; k < last; k += 8) {
+        for (let k = at; k < last; k += 8) {
           if (view.getFloat64(k, true) !== words[word++]) return false;
         }
         if (view.getFloat64(last, true) !== words[word]) return false;
@@ -82,8 +82,8 @@ export class Fields {
         let stop = start;
         const last = end - 8;
         while (stop <= last) { // see JsonReader.#plain
-          const a = view.getInt32(base + stop, true);
-          const b = view.getInt32(base + stop + 4, true);
+          const a = view.getInt32(stop, true);
+          const b = view.getInt32(stop + 4, true);
           const inA = (a | (a ^ 0x0202_0202) - 0x2121_2121 | (a ^ 0x5c5c_5c5c) - 0x0101_0101) &
             0x8080_8080;
           const inB = (b | (b ^ 0x0202_0202) - 0x2121_2121 | (b ^ 0x5c5c_5c5c) - 0x0101_0101) &
@@ -118,7 +118,7 @@ export class Fields {
           continue;
         }
       } else if (at + 5 <= end) {
-        const word = view.getInt32(base + at, true);
+        const word = view.getInt32(at, true);
         const kind = word === NULL_WORD ? NULL : word === TRUE_WORD ? TRUE : 0;
         if (kind !== 0) {
           slots[slot] = at;

@@ -20,12 +20,12 @@ export class DebeziumHead implements ChangeHead {
   isInTransaction = false;
   transactionOrder = 0;
   keyChange: "old" | "new" | null = null;
-  /** In `record.key`. */
+  /** In the memory that the record's key is in. */
   readonly key = new Fields();
-  /** In `record.value`. */
+  /** In the memory that its value is in. */
   readonly before = new Fields();
   readonly after = new Fields();
-  /** Over the whole memory that the record's value and key lie in. */
+  /** Over the whole memory of each. */
   valueView: DataView = NO_MEMORY;
   keyView: DataView = NO_MEMORY;
   /** Null: without a schema. */

@@ -5,6 +5,7 @@
  *
  * Grammar: RFC 8259. Well-formed UTF-8: table 3-7 of the Unicode standard.
  */
+import type { Slice } from "../slice.ts";
 
 /** What a value is. Strings are told apart by whether they hold an escape. */
 export const NULL = 1;
@@ -27,7 +28,7 @@ export class Malformed extends Error {
 }
 
 /** Up to this many digits an integer is exact as a double. */
-const SAFE_DIGITS = 15;
+export const SAFE_DIGITS = 15;
 const POWERS = Float64Array.from({ length: 16 }, (_, i) => 10 ** i);
 
 /** Kinds of bytes inside a string. */
@@ -57,21 +58,33 @@ export class JsonReader {
   end = 0;
   start = 0;
   stop = 0;
-  /** The memory that `bytes` are in, and where in it they begin: `view` reads several at once. */
+  /** Over `bytes`, to read several at once. */
   view = new DataView(this.bytes.buffer);
-  base = 0;
-  #buffer: ArrayBufferLike = this.bytes.buffer;
+
+  /** What messages count bytes from. */
+  #origin = 0;
 
   /** Begins at `at` in `bytes`, and takes everything up to `end` for the text. */
   open(bytes: Uint8Array, at: number, end: number): void {
+    this.#origin = this.at = at;
+    this.end = end;
+    if (bytes === this.bytes) return;
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Begins with all of a slice. */
+  openSlice({ bytes, view, start, stop }: Slice): void {
+    this.bytes = bytes;
+    this.view = view;
+    this.#origin = this.at = start;
+    this.end = stop;
+  }
+
+  /** Goes on with a part of the text. */
+  narrow(at: number, end: number): void {
     this.at = at;
     this.end = end;
-    this.base = bytes.byteOffset;
-    const { buffer } = bytes;
-    if (buffer === this.#buffer) return; // records lie side by side in what was fetched
-    this.#buffer = buffer;
-    this.view = new DataView(buffer);
   }
 
   /** Passes over white space, and gives the byte after it; −1 at the end. */
@@ -152,10 +165,10 @@ export class JsonReader {
 
   /** Passes over four bytes at a time while they are ASCII, and neither quote, escape nor control. */
   #plain(at: number): number {
-    const { view, base } = this;
+    const { view } = this;
     const last = this.end - 4;
     while (at <= last) {
-      const four = view.getInt32(base + at, true);
+      const four = view.getInt32(at, true);
       // A byte's top bit is set where it is beyond ASCII; where it is a quote or below 0x20, both
       // of which are below 0x21 with that bit turned; where it is a backslash. A borrow from the
       // byte below can set one wrongly, but then that byte is one of these.
@@ -240,8 +253,8 @@ export class JsonReader {
   /** What is wrong at `at`. */
   unexpected(where: string): Malformed {
     const { bytes, at, end } = this;
-    if (at >= end) return new Malformed(`it ends ${where}, after ${end} bytes`);
-    return new Malformed(`${quote(bytes[at])} ${where}, at byte ${at}`);
+    if (at >= end) return new Malformed(`it ends ${where}, after ${end - this.#origin} bytes`);
+    return new Malformed(`${quote(bytes[at])} ${where}, at byte ${at - this.#origin}`);
   }
 
   /** Passes over digits, of which there must be one. */
@@ -321,7 +334,7 @@ export class JsonReader {
     }
     let good = more > 0 && at + more < end && bytes[at + 1] >= least && bytes[at + 1] <= most;
     for (let i = 2; i <= more; i++) good = good && bytes[at + i] >= 0x80 && bytes[at + i] <= 0xbf;
-    if (!good) throw new Malformed(`bytes that are not UTF-8, at byte ${at}`);
+    if (!good) throw new Malformed(`bytes that are not UTF-8, at byte ${at - this.#origin}`);
     return at + more + 1;
   }
 
@@ -334,7 +347,7 @@ export class JsonReader {
         if (ESCAPE[byte] !== 0) return at + 2;
       } else if (at + 6 <= end && hex4(bytes, at + 2) >= 0) return at + 6;
     }
-    throw new Malformed(`an escape that JSON does not have, at byte ${at}`);
+    throw new Malformed(`an escape that JSON does not have, at byte ${at - this.#origin}`);
   }
 }
 
@@ -355,41 +368,6 @@ for (let digit = 0; digit < 16; digit++) {
 export function hex4(bytes: Uint8Array, at: number): number {
   const [a, b, c, d] = [HEX[bytes[at]], HEX[bytes[at + 1]], HEX[bytes[at + 2]], HEX[bytes[at + 3]]];
   return (a | b | c | d) < 0 ? -1 : a << 12 | b << 8 | c << 4 | d;
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The text of a string whose bytes lie in `[start, stop)` between its quotes. */
-export function stringOf(bytes: Uint8Array, start: number, stop: number, kind: number): string {
-  const text = shortAscii(bytes, start, stop) ?? decoder.decode(bytes.subarray(start, stop));
-  return kind === ESCAPED ? JSON.parse(`"${text}"`) : text;
-}
-
-/** Up to this many characters one by one are faster than a call of the decoder. */
-const SHORT = 24;
-
-function shortAscii(bytes: Uint8Array, start: number, stop: number): string | undefined {
-  if (stop - start > SHORT) return undefined;
-  const number = wholeNumber(bytes, start, stop);
-  if (number >= 0) return String(number); // one string, and not one for each character
-  let text = "";
-  for (let at = start; at < stop; at++) {
-    if (bytes[at] > 0x7f) return undefined;
-    text += String.fromCharCode(bytes[at]);
-  }
-  return text;
-}
-
-/** The number that is written just so; −1 for any other text. */
-function wholeNumber(bytes: Uint8Array, start: number, stop: number): number {
-  if (stop - start > SAFE_DIGITS || stop - start > 1 && bytes[start] === 0x30) return -1;
-  let value = stop > start ? 0 : -1;
-  for (let at = start; at < stop; at++) {
-    const digit = bytes[at] - 0x30;
-    if (digit >>> 0 > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
 }
 
 function quote(byte: number): string {

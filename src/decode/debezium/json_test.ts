@@ -1,7 +1,8 @@
 /** The reader against `JSON.parse` behind a fatal UTF-8 decoder, on any bytes. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { DEPTH_MAX, ESCAPED, JsonReader, Malformed, STRING, stringOf } from "./json.ts";
+import { DEPTH_MAX, ESCAPED, JsonReader, Malformed, STRING } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -6,8 +6,7 @@ import { type Column, identifier, type Table } from "../../catalog/catalog.ts";
 import { ChangeLog } from "../../sink/warehouse/change_log.ts";
 import { createTables, dropTables, logTable } from "../../sink/warehouse/tables.ts";
 import type { KafkaRecord } from "../decoder.ts";
-
-const encoder = new TextEncoder();
+import { amid } from "../slice_fixture.ts";
 
 /** A record of these texts; undefined and null: a tombstone's value, no key. */
 export function recordOf(
@@ -21,8 +20,8 @@ export function recordOf(
     partition: 0,
     offset: 42,
     timestampMs: 0,
-    key: key === null ? null : encoder.encode(key),
-    value: value === null ? null : encoder.encode(value),
+    key: key === null ? null : amid(key),
+    value: value === null ? null : amid(value),
     headers,
   };
 }

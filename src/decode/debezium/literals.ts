@@ -45,10 +45,9 @@ export class Literals {
     if (length >= 8) {
       const { view } = reader;
       const words = this.words;
-      const from = reader.base + at;
-      const last = from + length - 8;
+      const last = at + length - 8;
       let word = this.firstWords[index];
-      for (let i = from; i < last; i += 8) {
+      for (let i = at; i < last; i += 8) {
         if (view.getFloat64(i, true) !== words[word++]) return false;
       }
       if (view.getFloat64(last, true) !== words[word]) return false;

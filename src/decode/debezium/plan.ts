@@ -81,8 +81,8 @@ export class Plan {
       const key = table.key.map((i) => table.columns[i].name).join(", ");
       throw schemaChanged(tableName(table), [`its key was (${key}) and its records have none`]);
     }
-    const value = record.value ?? NONE;
-    this.sources[From.key] = record.key;
+    const value = record.value?.bytes ?? NONE;
+    this.sources[From.key] = record.key.bytes;
     this.sources[From.value] = value;
     this.readers[From.key] = columns.keyReaders(head.keySchema);
     this.readers[From.value] = columns.valueReaders(head.valueSchema);
@@ -118,7 +118,7 @@ export class Plan {
     this.column = -1;
     this.hasUnchanged = false;
     this.#scratchUsed = 0;
-    this.sources[From.key] = record.key ?? NONE;
+    this.sources[From.key] = record.key?.bytes ?? NONE;
     this.readers[From.key] = columns.keyReaders(head.keySchema);
     const inKey = columns.placesInKey(head.key.shape);
     this.bytes = record.key?.length ?? 0;
@@ -154,7 +154,7 @@ export class Plan {
 
   /** Takes a column's value from the old record of a changed key, if its `before` has it. */
   #takeFrom(column: number, old: KafkaRecord, head: DebeziumHead): boolean {
-    const value = old.value ?? NONE;
+    const value = old.value?.bytes ?? NONE;
     this.sources[From.old] = value;
     this.readers[From.old] = this.columns.valueReaders(head.valueSchema);
     return this.#takeOld(column, From.old, value, head);

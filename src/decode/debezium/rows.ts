@@ -163,7 +163,7 @@ export class TableRows implements DebeziumRows {
     const mark = batch.mark;
     const chunk = batch.beginRow(layout);
     try {
-      if (route.write(head, value, key, batch, chunk)) {
+      if (route.write(head, value.bytes, key.bytes, batch, chunk)) {
         if (head.op === "u") this.#columns.isFull = head.before.isPresent;
         batch.endRow(layout, head.op as Op, seq, head);
         return undefined;
@@ -266,7 +266,7 @@ export class TableRows implements DebeziumRows {
       const { name } = table.columns[i];
       const at = head.key.shape.indexOf(name);
       if (key === null || at < 0) return `${name}=?`;
-      return `${name}=${excerpt(key, head.key.startOf(at), head.key.stopOf(at))}`;
+      return `${name}=${excerpt(key.bytes, head.key.startOf(at), head.key.stopOf(at))}`;
     }).join(", ");
   }
 }

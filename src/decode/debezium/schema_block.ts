@@ -8,7 +8,8 @@
  * Source: `JsonSchema` and `JsonConverter` of Kafka Connect 3.3.
  */
 import { z } from "zod";
-import { Malformed, stringOf } from "./json.ts";
+import { Malformed } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 
 /** One field's schema. */
 export interface FieldSchema {

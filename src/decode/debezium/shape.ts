@@ -5,7 +5,8 @@
  * spells its names.
  */
 import { Literals } from "./literals.ts";
-import { Malformed, stringOf } from "./json.ts";
+import { Malformed } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 
 /** No table has so many columns, and no envelope so many fields. */
 const FIELDS_MAX = 4096;

@@ -6,6 +6,7 @@
  */
 import type { Op } from "../../batch/batch.ts";
 import { latin } from "../number.ts";
+import type { Slice } from "../slice.ts";
 import {
   compileRow,
   compileSkeleton,
@@ -56,15 +57,16 @@ export class Skeleton {
   #compiledRow: ReadRow | undefined;
   #compiled: ReadAll | undefined;
 
-  /** From a record's bytes, and its slots from left to right. */
-  constructor(bytes: Uint8Array, slots: readonly SlotAt[], readonly common: Common) {
+  /** From a record's key or value, and its slots from left to right. */
+  constructor(text: Slice, slots: readonly SlotAt[], readonly common: Common) {
+    const { bytes } = text;
     const pieces: Uint8Array[] = [];
-    let at = 0;
+    let at = text.start;
     for (const { start, stop } of slots) {
       pieces.push(bytes.slice(at, start));
       at = stop;
     }
-    pieces.push(bytes.slice(at));
+    pieces.push(bytes.slice(at, text.stop));
     this.#pieces = pieces;
     this.#lengths = slots.map(({ start, stop }) => stop - start);
     this.#literals = new Literals(pieces);
@@ -120,16 +122,16 @@ export class Skeleton {
       head.after.clear();
       if (!this.#hasTime) head.at(0);
     }
-    const { bytes, view, base, end } = reader;
+    const { bytes, view, end } = reader;
     const { starts, words, firstWords } = literals;
     for (let i = 0; i < slots.length; i++) {
       const { at } = reader;
       const length = starts[i + 1] - starts[i];
       if (length >= 8) { // as Literals.pass does, here without a call
         if (at + length > end) return false;
-        const last = base + at + length - 8;
+        const last = at + length - 8;
         let word = firstWords[i];
-        for (let k = base + at; k < last; k += 8) {
+        for (let k = at; k < last; k += 8) {
           if (view.getFloat64(k, true) !== words[word++]) return false;
         }
         if (view.getFloat64(last, true) !== words[word]) return false;

@@ -1,6 +1,7 @@
 /** What was learnt of one topic's records: the shapes of their parts, and their schemas. */
 import type { DebeziumHead } from "./head.ts";
-import { type JsonReader, stringOf } from "./json.ts";
+import { type JsonReader } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 import { SchemaBlock } from "./schema_block.ts";
 import { Shape } from "./shape.ts";
 import type { Skeleton } from "./skeleton.ts";

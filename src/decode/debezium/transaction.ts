@@ -9,19 +9,11 @@
 import type { Fault } from "../../errors.ts";
 import type { Lsn } from "../../source/position.ts";
 import type { KafkaRecord, TransactionMark } from "../decoder.ts";
+import type { Slice } from "../slice.ts";
 import { badRecord, excerpt } from "./fault.ts";
 import { Fields } from "./fields.ts";
-import {
-  ARRAY,
-  ESCAPED,
-  INTEGER,
-  JsonReader,
-  Malformed,
-  NULL,
-  OBJECT,
-  STRING,
-  stringOf,
-} from "./json.ts";
+import { ARRAY, ESCAPED, INTEGER, JsonReader, Malformed, NULL, OBJECT, STRING } from "./json.ts";
+import { stringOf } from "./json_string.ts";
 import { Literals } from "./literals.ts";
 import { smallInteger } from "./numbers.ts";
 import { isSpelled, Shape } from "./shape.ts";
@@ -48,8 +40,9 @@ export class TransactionScanner {
     }
   }
 
-  #read(bytes: Uint8Array): TransactionMark {
-    const mark = this.#behindKnown(bytes) ?? this.#find(bytes);
+  #read(text: Slice): TransactionMark {
+    const { bytes } = text;
+    const mark = this.#behindKnown(text) ?? this.#find(text);
     const status = textAt(mark, "status");
     const start = mark.startOf(status);
     const isEnd = isSpelled(bytes, start, mark.stopOf(status), END);
@@ -62,9 +55,9 @@ export class TransactionScanner {
   }
 
   /** The mark behind a schema that is, byte by byte, that of one before. */
-  #behindKnown(bytes: Uint8Array): Fields | undefined {
+  #behindKnown(text: Slice): Fields | undefined {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(text);
     if (!this.#known?.pass(0, reader) || reader.peek() !== 0x7b) return undefined;
     this.#readObject(this.#mark);
     if (reader.peek() !== 0x7d) return undefined;
@@ -73,18 +66,19 @@ export class TransactionScanner {
     return this.#mark;
   }
 
-  #find(bytes: Uint8Array): Fields {
+  #find(text: Slice): Fields {
     const reader = this.#reader;
-    reader.open(bytes, 0, bytes.length);
+    reader.openSlice(text);
+    const { bytes, start } = text;
     const outer = this.#outer;
     this.#readObject(outer);
     reader.expectEnd();
     const payload = outer.shape.indexOf("payload");
     const schema = outer.shape.indexOf("schema");
     if (payload < 0 || schema < 0 || outer.kindOf(payload) !== OBJECT) return outer;
-    reader.open(bytes, outer.startOf(payload), outer.stopOf(payload));
+    reader.narrow(outer.startOf(payload), outer.stopOf(payload));
     this.#readObject(this.#mark);
-    if (schema < payload) this.#known = new Literals([bytes.slice(0, outer.startOf(payload))]);
+    if (schema < payload) this.#known = new Literals([bytes.slice(start, outer.startOf(payload))]);
     return this.#mark;
   }
 
@@ -100,7 +94,7 @@ export class TransactionScanner {
   /** The parts of an id: `<the source's number>:<LSN>`. */
   #id(bytes: Uint8Array, start: number, stop: number): { tx: number; lsn: Lsn } {
     const reader = this.#reader;
-    reader.open(bytes, start, stop);
+    reader.narrow(start, stop);
     const tx = reader.digits();
     const isAlone = reader.at === stop;
     if (tx < 0 || !isAlone && bytes[reader.at] !== 0x3a) {
@@ -117,7 +111,7 @@ export class TransactionScanner {
     if (mark.kindOf(index) !== ARRAY) throw new Malformed('"data_collections" is no array');
     const counts: { table: string; rows: number }[] = [];
     const reader = this.#reader;
-    reader.open(bytes, mark.startOf(index) + 1, mark.stopOf(index) - 1);
+    reader.narrow(mark.startOf(index) + 1, mark.stopOf(index) - 1);
     const counted = this.#counted;
     while (reader.peek() !== -1) {
       this.#readObject(counted);

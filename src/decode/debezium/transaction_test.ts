@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
 import type { KafkaRecord, TransactionMark } from "../decoder.ts";
 import { TransactionScanner } from "./transaction.ts";
+import { amid } from "../slice_fixture.ts";
 
 const SCHEMA = JSON.stringify({
   type: "struct",
@@ -28,7 +29,7 @@ function record(value: Uint8Array): KafkaRecord {
     offset: 7,
     timestampMs: 0,
     key: null,
-    value,
+    value: amid(value),
     headers: {},
   };
 }

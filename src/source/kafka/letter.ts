@@ -20,8 +20,8 @@ export function letterOf(
       Object.entries(record?.headers ?? {}).map(([name, value]) => [name, textOf(value)]),
     ),
     // Copies: the record's bytes are lent until it is taken.
-    key: record?.key?.slice() ?? null,
-    value: record?.value?.slice() ?? null,
+    key: record?.key?.copy() ?? null,
+    value: record?.value?.copy() ?? null,
     kind: fault.kind,
     reason: fault.message,
   };

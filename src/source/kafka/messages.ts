@@ -3,6 +3,7 @@
  * before Kafka 0.11, as our records. 64-bit numbers are text.
  */
 import type { KafkaRecord } from "../../decode/decoder.ts";
+import { Slice } from "../../decode/slice.ts";
 import { Aborted } from "./aborted.ts";
 import { NO_HEADERS } from "./record_batch.ts";
 import { type Chunk, type Fetched, type Message, USED_MIN } from "./fetched.ts";
@@ -12,14 +13,19 @@ import { type Chunk, type Fetched, type Message, USED_MIN } from "./fetched.ts";
 const RECORD_BYTES = 340;
 const HEADER_BYTES = 160;
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** A record whose key and value lie where kafkajs has put them. */
+type MessageRecord = Omit<KafkaRecord, "key" | "value" | "headers"> & {
+  key: Uint8Array | null;
+  value: Uint8Array | null;
+  headers: KafkaRecord["headers"];
+};
 
 /** As `toChunk` of records.ts. */
 export function messageChunk(topic: string, fetched: Fetched, from: number): Chunk | undefined {
   const { messages, partition } = fetched;
   if (messages.length === 0) return undefined;
   const aborted = new Aborted(fetched.abortedTransactions ?? []);
-  const records: Mutable<KafkaRecord>[] = [];
+  const records: MessageRecord[] = [];
   let bytes = 0;
   let timestamp = "";
   let timestampMs = 0;
@@ -27,7 +33,7 @@ export function messageChunk(topic: string, fetched: Fetched, from: number): Chu
     const offset = Number(message.offset);
     const isSkipped = isAborted(message, offset, aborted);
     if (offset < from || isSkipped || message.isControlRecord) continue;
-    const [key, value] = [plain(message.key), plain(message.value)];
+    const { key, value } = message;
     const headers = headersOf(message);
     bytes += RECORD_BYTES + lengthOf(key) + lengthOf(value);
     if (headers !== NO_HEADERS) {
@@ -42,12 +48,16 @@ export function messageChunk(topic: string, fetched: Fetched, from: number): Chu
   const end = endOf(messages[messages.length - 1]);
   if (end <= from) return undefined;
   unpin(records, bytes);
+  const slices = new Slices();
   return {
     count: records.length,
     bytes,
     end,
     offsetOf: (record) => records[record].offset,
-    record: (record) => records[record],
+    record: (at) => {
+      const record = records[at];
+      return { ...record, key: slices.of(record.key), value: slices.of(record.value) };
+    },
     letGo: () => {}, // kafkajs may have put them anywhere
   };
 }
@@ -61,9 +71,17 @@ function isAborted(message: Message, offset: number, aborted: Aborted): boolean 
   return false;
 }
 
-/** kafkajs gives Buffers, whose `slice` copies nothing. */
-function plain(part: Uint8Array | null): Uint8Array | null {
-  return part === null ? null : new Uint8Array(part.buffer, part.byteOffset, part.length);
+/** Slices of what mostly lies in the same memory. */
+class Slices {
+  #last: Slice | undefined;
+
+  of(part: Uint8Array | null): Slice | null {
+    if (part === null) return null;
+    const last = this.#last;
+    if (last?.bytes.buffer !== part.buffer) return this.#last = Slice.of(part);
+    const { byteOffset: start } = part;
+    return new Slice(last.bytes, last.view, start, start + part.length);
+  }
 }
 
 function lengthOf(part: Uint8Array | null): number {
@@ -92,7 +110,7 @@ function headersOf({ headers }: Message): KafkaRecord["headers"] {
  * in one buffer: a lone record of a quiet table would hold megabytes of a busy one's. `bytes`: of
  * all records.
  */
-function unpin(records: readonly Mutable<KafkaRecord>[], bytes: number): void {
+function unpin(records: readonly MessageRecord[], bytes: number): void {
   // The records of a compressed batch have a buffer of their own; the first and the last one's tell.
   const ends = [records.at(0), records.at(-1)];
   const largest = Math.max(...ends.map((r) => (r?.value ?? r?.key)?.buffer.byteLength ?? 0));

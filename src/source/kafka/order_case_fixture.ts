@@ -6,6 +6,7 @@ import { Order } from "./order.ts";
 import { TestFeed } from "./order_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
 import { TopicNames } from "./topics.ts";
+import { amid } from "../../decode/slice_fixture.ts";
 
 const encoder = new TextEncoder();
 
@@ -87,7 +88,7 @@ export class Case {
     if (!this.#records.has(name)) this.#records.set(name, []);
     const records = this.#records.get(name)!;
     const bytes = (part: unknown) =>
-      part === null ? null : encoder.encode(typeof part === "string" ? part : JSON.stringify(part));
+      part === null ? null : amid(typeof part === "string" ? part : JSON.stringify(part));
     records.push({
       topic,
       partition,

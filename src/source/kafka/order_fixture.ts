@@ -4,6 +4,8 @@
  */
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
+import type { Slice } from "../../decode/slice.ts";
+import { amid } from "../../decode/slice_fixture.ts";
 
 /** A small generator with a seed (mulberry32). */
 export function randomOf(seed: number): (below: number) => number {
@@ -91,8 +93,6 @@ function withoutTwins(transactions: SourceTransaction[]): SourceTransaction[] {
 /** The topics' partitions: `topic[partition]` → records. */
 export type Topics = Map<string, KafkaRecord[]>;
 
-const encoder = new TextEncoder();
-
 /** Writes what a connector would, crashes and goes back as it does. */
 export function runConnector(
   random: (below: number) => number,
@@ -115,8 +115,8 @@ export function runConnector(
       partition,
       offset: records.length,
       timestampMs: sentMs++,
-      key: key === null ? null : encoder.encode(JSON.stringify(key)),
-      value: encoder.encode(JSON.stringify(value)),
+      key: key === null ? null : amid(JSON.stringify(key)),
+      value: amid(JSON.stringify(value)),
       headers: {},
     });
   };
@@ -276,7 +276,7 @@ export class TestFeed implements PartitionFeed {
 
   #giveBack(at: number): void {
     const { key, value } = this.#lent.get(at)!;
-    for (const part of [key, value]) (part?.buffer as ArrayBuffer | undefined)?.transfer(0);
+    for (const part of [key, value]) (part?.bytes.buffer as ArrayBuffer | undefined)?.transfer(0);
     this.#lent.delete(at);
   }
 
@@ -290,5 +290,6 @@ export class TestFeed implements PartitionFeed {
 
 /** The same record in memory of its own. */
 function lentCopy(record: KafkaRecord): KafkaRecord {
-  return { ...record, key: record.key?.slice() ?? null, value: record.value?.slice() ?? null };
+  const copy = (part: Slice | null) => part === null ? null : amid(part.copy());
+  return { ...record, key: copy(record.key), value: copy(record.value) };
 }

@@ -9,6 +9,7 @@
  */
 import type { Op } from "../../batch/batch.ts";
 import { OP } from "../../batch/batch.ts";
+import { Slice } from "../../decode/slice.ts";
 import type { Lsn } from "../position.ts";
 
 /** Entries of one generation. With 24 bytes each, and twice as many places of 4: 4 MB, two times. */
@@ -44,30 +45,32 @@ export class RecentChanges {
   }
 }
 
+const NOTHING = Slice.of(new Uint8Array(0));
+
 /** 64 bits of a table's name and a key's bytes, as two halves; filled anew for each key. */
 export class KeyHash {
   a = 0;
   b = 0;
 
   /** `salt`: a number of the table's. */
-  of(salt: number, key: Uint8Array | null): this {
+  of(salt: number, key: Slice | null): this {
     let a = 0x811c9dc5 ^ salt;
     let b = 0x9747b28c + Math.imul(salt, 0x85ebca6b);
-    const length = key?.length ?? 0;
-    let i = 0;
-    for (; i + 4 <= length; i += 4) {
-      const word = key![i] | key![i + 1] << 8 | key![i + 2] << 16 | key![i + 3] << 24;
+    const { bytes, view, start, stop } = key ?? NOTHING;
+    let i = start;
+    for (; i + 4 <= stop; i += 4) {
+      const word = view.getInt32(i, true);
       a = Math.imul(a ^ word, 0x01000193);
       a ^= a >>> 13;
       b = Math.imul(b + word, 0x5bd1e995);
       b ^= b >>> 15;
     }
-    for (; i < length; i++) {
-      a = Math.imul(a ^ key![i], 0x01000193);
-      b = Math.imul(b + key![i], 0x5bd1e995);
+    for (; i < stop; i++) {
+      a = Math.imul(a ^ bytes[i], 0x01000193);
+      b = Math.imul(b + bytes[i], 0x5bd1e995);
     }
     this.a = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) | 0;
-    this.b = Math.imul(b ^ length, 0x297a2d39) | 0;
+    this.b = Math.imul(b ^ stop - start, 0x297a2d39) | 0;
     return this;
   }
 }

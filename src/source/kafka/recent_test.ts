@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KeyHash, RecentChanges } from "./recent.ts";
+import { amid } from "../../decode/slice_fixture.ts";
 
-const key = (text: string) => new TextEncoder().encode(text);
+const key = (text: string) => amid(text);
 const hash = (table: number, text: string | null) =>
   new KeyHash().of(table, text === null ? null : key(text));
 

@@ -20,6 +20,7 @@
 import type { Buffer } from "node:buffer";
 import compression from "kafkajs/compression";
 import type { KafkaRecord } from "../../decode/decoder.ts";
+import { Slice } from "../../decode/slice.ts";
 
 const MAGIC = 2;
 /** Of a batch before its records, and where in it things lie. */
@@ -63,9 +64,8 @@ interface BatchHead {
 
 /** A batch's records where they lie, decompressed. */
 export class RecordBatch {
-  /** Asked for once: the getters of a typed array are calls out of JavaScript. */
-  readonly #buffer: ArrayBufferLike;
-  readonly #base: number;
+  /** All of its bytes, and with them the memory that they are in. */
+  readonly #all: Slice;
 
   constructor(
     readonly head: BatchHead,
@@ -74,8 +74,7 @@ export class RecordBatch {
     /** ms since 1970, of each record. */
     private readonly times: Float64Array,
   ) {
-    this.#buffer = bytes.buffer;
-    this.#base = bytes.byteOffset;
+    this.#all = Slice.of(bytes);
   }
 
   /** Of records. */
@@ -90,7 +89,7 @@ export class RecordBatch {
 
   /** The memory that is kept for its sake. */
   get memory(): ArrayBufferLike {
-    return this.#buffer;
+    return this.#all.bytes.buffer;
   }
 
   offsetOf(record: number): number {
@@ -113,8 +112,10 @@ export class RecordBatch {
     };
   }
 
-  #part(start: number, length: number): Uint8Array | null {
-    return length < 0 ? null : new Uint8Array(this.#buffer, this.#base + start, length);
+  #part(start: number, length: number): Slice | null {
+    if (length < 0) return null;
+    const { bytes, view, start: base } = this.#all;
+    return new Slice(bytes, view, base + start, base + start + length);
   }
 
   /** The same in memory of its own. */

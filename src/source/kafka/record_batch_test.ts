@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { BatchError, isBatch, readBatches, type RecordBatch } from "./record_batch.ts";
 import { batchBytes, type GivenRecord } from "./record_batch_fixture.ts";
+import { Slice } from "../../decode/slice.ts";
 
 /** A batch with times of its own. */
 function batch(firstOffset: number, given: readonly GivenRecord[], bits = 0): Buffer {
@@ -22,7 +23,8 @@ const GIVEN: GivenRecord[] = [
 ];
 
 function plain(batch: RecordBatch) {
-  const text = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString();
+  const text = (part: Uint8Array | Slice | null) =>
+    part && Buffer.from(part instanceof Slice ? part.copy() : part).toString();
   return Array.from({ length: batch.count }, (_, i) => {
     const { offset, timestampMs, key, value, headers } = batch.record(i, "t", 0);
     assert.equal(batch.offsetOf(i), offset);

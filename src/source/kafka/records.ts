@@ -83,7 +83,7 @@ function committed(batches: readonly RecordBatch[], listed: Fetched["abortedTran
     const { producerId, inTransaction, isControl } = batch.head;
     if (!isControl) return !inTransaction || !aborted.has(batch.head.firstOffset, producerId);
     for (let i = 0; i < batch.count; i++) {
-      aborted.control(batch.offsetOf(i), producerId, batch.record(i, "", 0).key);
+      aborted.control(batch.offsetOf(i), producerId, batch.record(i, "", 0).key?.copy() ?? null);
     }
     return false;
   });
