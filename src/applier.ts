@@ -22,7 +22,7 @@ export class Applier {
   work: Promise<void> | undefined;
   #failure: unknown;
   #writing: Batch | undefined;
-  /** A batch was handed over that ends amid a source transaction, and no commit since. */
+  /** The sink's transaction has begun, and is not for what was read up to a boundary. */
   dirty = false;
   /** The last position that was committed. */
   durable: Position | undefined;
@@ -72,6 +72,12 @@ export class Applier {
   async settle(): Promise<void> {
     await this.work;
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Resolves when the sink is idle, for what begins a transaction of its own accord. */
+  async enter(): Promise<void> {
+    await this.settle();
+    this.dirty = true;
   }
 
   /** Discards what was written and not committed, and forgets a failure. */

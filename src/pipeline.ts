@@ -171,7 +171,7 @@ export class Pipeline {
       if (stop.kind === "fault") await this.#fault(stop, stream);
       else if (stop.kind === "verify") await source.verify(stop.table);
       else if (stop.kind === "evolve") {
-        await this.#applier.settle();
+        await this.#applier.enter();
         stop.adopt(await sink.evolve(stop.table));
       } else if (stop.kind === "recall") await this.#recall(stop.recall, stream);
       else if (stop.kind === "ask") {
@@ -200,12 +200,13 @@ export class Pipeline {
       await this.#applier.settle();
     }
     const boundary = boundaryOf(stream);
-    const isEmpty = this.#filling?.isEmpty ?? true;
-    if (!isEmpty || this.#applier.dirty) return await this.#hand(boundary);
+    const holds = !(this.#filling?.isEmpty ?? true);
+    if (holds || this.#applier.dirty) return await this.#hand(boundary);
     const isDue = Date.now() - this.#lastWorkAt >= this.options.idleCommitMs;
     if (!(isDue || this.#stopping || stream.isAsked)) return;
     if (stream.isAhead(this.#applier.durable!)) return await this.#applier.commit(boundary!);
-    if (isDue && !this.#stopping) await this.#applier.rest();
+    if (!isDue || this.#stopping) return;
+    await this.#applier.rest();
     this.#lastWorkAt = Date.now();
     this.#goOn(); // after a commit, it tells
   }
@@ -241,7 +242,7 @@ export class Pipeline {
   /** Asks the sink which rows it has already. Rare: what happened lately is known to the stream. */
   async #recall(recall: Recall, stream: ChangeStream): Promise<void> {
     if (!(this.#filling?.isEmpty ?? true)) await this.#hand(boundaryOf(stream));
-    await this.#applier.settle();
+    await this.#applier.enter();
     const batch = await this.#batch();
     recall.fill(batch);
     recall.answer(await this.options.sink.recognise(batch));
@@ -363,8 +364,7 @@ export class Pipeline {
 
   async #pause(): Promise<void> {
     await this.#putDown(); // before the wait: it must not hold the source's connections
-    const jitter = 0.75 + Math.random() / 2;
-    const pauseMs = this.#retryMs * jitter;
+    const pauseMs = this.#retryMs * (0.75 + Math.random() / 2);
     this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
     if (!this.#stopping) await this.#wait.until(pauseMs);
   }

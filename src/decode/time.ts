@@ -157,11 +157,15 @@ export function daysFromCivil(year: number, month: number, day: number): number 
 
 /** Reads the parts of a date or time, left to right. */
 class Reader {
+  private readonly start: number;
+
   constructor(
     private readonly source: Uint8Array,
     private at: number,
     private readonly end: number,
-  ) {}
+  ) {
+    this.start = at;
+  }
 
   date(): number {
     const { source, end } = this;
@@ -208,7 +212,7 @@ class Reader {
   }
 
   private bad(): BadValue {
-    const text = latin(this.source, Math.max(0, this.end - 40), this.end);
+    const text = latin(this.source, Math.max(this.start, this.end - 40), this.end);
     return new BadValue(`${JSON.stringify(text)} does not end in a date or time`);
   }
 }

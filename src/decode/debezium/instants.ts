@@ -190,11 +190,15 @@ function infinityOf(source: Uint8Array, start: number, stop: number): -1 | 0 | 1
 
 /** Reads the parts of a text, left to right. */
 class Reader {
+  private readonly start: number;
+
   constructor(
     private readonly source: Uint8Array,
     private at: number,
     private readonly stop: number,
-  ) {}
+  ) {
+    this.start = at;
+  }
 
   /** Days since 1970. */
   date(): number {
@@ -285,7 +289,7 @@ class Reader {
   }
 
   private text(): string {
-    return latin(this.source, Math.max(0, this.stop - 40), this.stop);
+    return latin(this.source, Math.max(this.start, this.stop - 40), this.stop);
   }
 
   private bad(): BadValue {

@@ -364,6 +364,13 @@ Deno.test("scan: a key whose columns are called schema and payload is a key", ()
   }
 });
 
+Deno.test("rows: what is said of a bad date is its own text, and nothing of what lies before it", () => {
+  const table = new Table1("default", { id: "timestamptz", v: "text" });
+  const stop = table.put(event({ op: "c" }, null, { id: '"2026"', v: '"a"' }));
+  assert.ok(stop?.kind === "fault");
+  assert.equal(stop.fault.details.received, '"2026" does not end in a date or time');
+});
+
 Deno.test("scan: what a record lacks is not that of another, by the general, the learnt and the compiled way", () => {
   const codec = debeziumCodec();
   const head = codec.head();

@@ -158,8 +158,8 @@ function putJson(
   if (!isText) return batch.putString(chunk, at, row, source, start, stop);
   if (reader.isRawJson) return batch.putString(chunk, at, row, source, start - 1, stop + 1);
   putText(batch, chunk, at, row, source, start, stop, kind);
-  const written = batch.stringAt(chunk.data[at] + row * 16);
-  assertJson(written, 0, written.length);
+  const { byteOffset: from, length } = batch.stringAt(chunk.data[at] + row * 16);
+  assertJson(batch.bytes, from, from + length);
 }
 
 /** `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, as DuckDB keeps it; see `putUuidBinary`. */
