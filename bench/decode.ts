@@ -12,7 +12,7 @@ import type {
   KafkaRecord,
 } from "../src/decode/decoder.ts";
 import { debeziumCodec } from "../src/decode/debezium/codec.ts";
-import type { Slice } from "../src/decode/slice.ts";
+import type { Slice } from "../src/slice.ts";
 import { Appender } from "../src/sink/warehouse/append.ts";
 import { createDelta } from "../src/sink/warehouse/merge.ts";
 import { getHeapStatistics } from "node:v8";

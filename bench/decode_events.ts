@@ -1,7 +1,7 @@
 /** Events of a table of transactions as Debezium writes them, with varied values. */
 import type { Column, ColumnType, Table } from "../src/catalog/catalog.ts";
 import type { KafkaRecord } from "../src/decode/decoder.ts";
-import { Slice } from "../src/decode/slice.ts";
+import { Slice } from "../src/slice.ts";
 
 function column(name: string, type: ColumnType, typeOid: number, typeMod = -1): Column {
   const toastable = type.kind === "text";

@@ -8,7 +8,7 @@ import { Warehouse } from "../src/sink/warehouse/duckdb.ts";
 import type { KafkaPosition } from "../src/source/position.ts";
 import { idOf } from "./bank_events.ts";
 import { BANK_TABLES, type BankTable, Values } from "./bank_tables.ts";
-import { Slice } from "../src/decode/slice.ts";
+import { Slice } from "../src/slice.ts";
 
 const MB = 1024 * 1024;
 /** Rows that differ in more than their ids. */

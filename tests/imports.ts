@@ -26,6 +26,7 @@ const SHARED = [
   "log",
   "metrics",
   "progress",
+  "slice",
 ]
   .map((name) => `src/${name}.ts`);
 

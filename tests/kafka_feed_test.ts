@@ -13,7 +13,7 @@ import {
   text,
 } from "./support/kafka_reading.ts";
 import { until } from "./support/until.ts";
-import { Slice } from "../src/decode/slice.ts";
+import { Slice } from "../src/slice.ts";
 
 const MB = 1024 * 1024;
 const JAVA = needs("java", "").ignore === false;

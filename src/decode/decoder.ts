@@ -8,7 +8,7 @@ import type { DeadLetter } from "../batch/dead_letter.ts";
 import type { Table } from "../catalog/catalog.ts";
 import type { Fault } from "../errors.ts";
 import type { Lsn } from "../source/position.ts";
-import type { Slice } from "./slice.ts";
+import type { Slice } from "../slice.ts";
 
 /** Bytes lent by a source until its next read: whole messages only, of which `at` is the next. */
 export interface Input {

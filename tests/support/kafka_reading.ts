@@ -10,7 +10,7 @@ import type {
   PartitionFeed,
   StartOffsets,
 } from "../../src/source/kafka/feed.ts";
-import { Slice } from "../../src/decode/slice.ts";
+import { Slice } from "../../src/slice.ts";
 
 /** Ends a hang; no test waits for it. */
 const HANG_SECONDS = 60;

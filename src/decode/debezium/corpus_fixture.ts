@@ -5,7 +5,7 @@ import type { KafkaRecord } from "../decoder.ts";
 import * as read from "./reference_fixture.ts";
 import { type Json, Num } from "./reference_fixture.ts";
 import type { FieldSchema } from "./schema_block.ts";
-import { amid } from "../slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 const FOLDER = new URL("../../../tests/fixtures/debezium/", import.meta.url);
 const encoder = new TextEncoder();

@@ -22,7 +22,7 @@ import {
 import type { DebeziumHead } from "./head.ts";
 import { Landing, layoutOf, newBatch } from "./landing_fixture.ts";
 import { Bad, type Json, Num, parseJson, type Read, same } from "./reference_fixture.ts";
-import { amid } from "../slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 /** What a damaged record came to: a fault's kind, or what was read. */
 type Outcome = string;

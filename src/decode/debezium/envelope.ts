@@ -13,7 +13,7 @@
 import type { Op } from "../../batch/batch.ts";
 import type { Fault } from "../../errors.ts";
 import type { KafkaRecord } from "../decoder.ts";
-import type { Slice } from "../slice.ts";
+import type { Slice } from "../../slice.ts";
 import { badRecord, excerpt } from "./fault.ts";
 import { Fields } from "./fields.ts";
 import type { DebeziumHead } from "./head.ts";

@@ -5,7 +5,7 @@
  *
  * Grammar: RFC 8259. Well-formed UTF-8: table 3-7 of the Unicode standard.
  */
-import type { Slice } from "../slice.ts";
+import type { Slice } from "../../slice.ts";
 
 /** What a value is. Strings are told apart by whether they hold an escape. */
 export const NULL = 1;

@@ -6,7 +6,7 @@ import { type Column, identifier, type Table } from "../../catalog/catalog.ts";
 import { ChangeLog } from "../../sink/warehouse/change_log.ts";
 import { createTables, dropTables, logTable } from "../../sink/warehouse/tables.ts";
 import type { KafkaRecord } from "../decoder.ts";
-import { amid } from "../slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 /** A record of these texts; undefined and null: a tombstone's value, no key. */
 export function recordOf(

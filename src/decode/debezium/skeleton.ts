@@ -6,7 +6,7 @@
  */
 import type { Op } from "../../batch/batch.ts";
 import { latin } from "../number.ts";
-import type { Slice } from "../slice.ts";
+import type { Slice } from "../../slice.ts";
 import {
   compileRow,
   compileSkeleton,

@@ -9,7 +9,7 @@
 import type { Fault } from "../../errors.ts";
 import type { Lsn } from "../../source/position.ts";
 import type { KafkaRecord, TransactionMark } from "../decoder.ts";
-import type { Slice } from "../slice.ts";
+import type { Slice } from "../../slice.ts";
 import { badRecord, excerpt } from "./fault.ts";
 import { Fields } from "./fields.ts";
 import { ARRAY, ESCAPED, INTEGER, JsonReader, Malformed, NULL, OBJECT, STRING } from "./json.ts";

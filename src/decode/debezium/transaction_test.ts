@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Fault } from "../../errors.ts";
 import type { KafkaRecord, TransactionMark } from "../decoder.ts";
 import { TransactionScanner } from "./transaction.ts";
-import { amid } from "../slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 const SCHEMA = JSON.stringify({
   type: "struct",

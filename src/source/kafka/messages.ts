@@ -3,7 +3,7 @@
  * before Kafka 0.11, as our records. 64-bit numbers are text.
  */
 import type { KafkaRecord } from "../../decode/decoder.ts";
-import { Slice } from "../../decode/slice.ts";
+import { Slice } from "../../slice.ts";
 import { Aborted } from "./aborted.ts";
 import { NO_HEADERS } from "./record_batch.ts";
 import { type Chunk, type Fetched, type Message, USED_MIN } from "./fetched.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Chunk, Fetched, Message } from "./fetched.ts";
 import { messageChunk } from "./messages.ts";
-import { Slice } from "../../decode/slice.ts";
+import { Slice } from "../../slice.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -6,7 +6,7 @@ import { Order } from "./order.ts";
 import { TestFeed } from "./order_fixture.ts";
 import { TestSink } from "./order_sink_fixture.ts";
 import { TopicNames } from "./topics.ts";
-import { amid } from "../../decode/slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 const encoder = new TextEncoder();
 

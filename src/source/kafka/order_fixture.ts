@@ -4,8 +4,8 @@
  */
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
-import type { Slice } from "../../decode/slice.ts";
-import { amid } from "../../decode/slice_fixture.ts";
+import type { Slice } from "../../slice.ts";
+import { amid } from "../../slice_fixture.ts";
 
 /** A small generator with a seed (mulberry32). */
 export function randomOf(seed: number): (below: number) => number {

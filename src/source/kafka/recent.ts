@@ -9,7 +9,7 @@
  */
 import type { Op } from "../../batch/batch.ts";
 import { OP } from "../../batch/batch.ts";
-import { Slice } from "../../decode/slice.ts";
+import { Slice } from "../../slice.ts";
 import type { Lsn } from "../position.ts";
 
 /** Entries of one generation. With 24 bytes each, and twice as many places of 4: 4 MB, two times. */

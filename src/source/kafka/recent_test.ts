@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KeyHash, RecentChanges } from "./recent.ts";
-import { amid } from "../../decode/slice_fixture.ts";
+import { amid } from "../../slice_fixture.ts";
 
 const key = (text: string) => amid(text);
 const hash = (table: number, text: string | null) =>

@@ -20,7 +20,7 @@
 import type { Buffer } from "node:buffer";
 import compression from "kafkajs/compression";
 import type { KafkaRecord } from "../../decode/decoder.ts";
-import { Slice } from "../../decode/slice.ts";
+import { Slice } from "../../slice.ts";
 
 const MAGIC = 2;
 /** Of a batch before its records, and where in it things lie. */

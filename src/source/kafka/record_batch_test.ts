@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { BatchError, isBatch, readBatches, type RecordBatch } from "./record_batch.ts";
 import { batchBytes, type GivenRecord } from "./record_batch_fixture.ts";
-import { Slice } from "../../decode/slice.ts";
+import { Slice } from "../../slice.ts";
 
 /** A batch with times of its own. */
 function batch(firstOffset: number, given: readonly GivenRecord[], bits = 0): Buffer {
