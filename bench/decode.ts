@@ -15,9 +15,9 @@ import { debeziumCodec } from "../src/decode/debezium/codec.ts";
 import type { Slice } from "../src/slice.ts";
 import { Appender } from "../src/sink/warehouse/append.ts";
 import { createDelta } from "../src/sink/warehouse/merge.ts";
-import { getHeapStatistics } from "node:v8";
 import { makeEvents, TABLE } from "./decode_events.ts";
 import { type BenchOptions, type Row, Stopwatch } from "./report.ts";
+import { allocatedBytes } from "./usage.ts";
 
 const SLAB_BYTES = 32 * 1024 * 1024;
 /** Events in memory; they are gone through as often as it takes. */
@@ -86,12 +86,6 @@ class Meter {
     };
     return { what, rows, seconds, cpuSeconds, figures, note };
   }
-}
-
-/** All bytes that V8 has allocated in its heap so far, those given back included. */
-function allocatedBytes(): number {
-  return (getHeapStatistics() as unknown as { total_allocated_bytes: number })
-    .total_allocated_bytes;
 }
 
 /** Rows a second of decode and append, or of decoding alone. */

@@ -1,4 +1,5 @@
-/** What other processes have used, from Linux's /proc. Elsewhere nothing is known. */
+/** What processes have used: others by Linux's /proc (elsewhere nothing is known), and this one. */
+import { getHeapStatistics } from "node:v8";
 
 /** Of a process. */
 export interface Usage {
@@ -55,4 +56,10 @@ function ticksOf(stat: string, count: 2 | 4): number {
 /** The process ended between opening and reading (ESRCH). */
 function isGone(error: unknown): boolean {
   return (error as { code?: string }).code === "ESRCH";
+}
+
+/** All bytes that this isolate has asked V8's heap for so far, those given back included. */
+export function allocatedBytes(): number {
+  return (getHeapStatistics() as unknown as { total_allocated_bytes: number })
+    .total_allocated_bytes;
 }
