@@ -101,12 +101,25 @@ export class TestKafka implements AsyncDisposable {
         "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer",
         "super.users": "User:ANONYMOUS;User:reader",
         "log.cleaner.backoff.ms": "200",
+        "offsets.topic.num.partitions": "1",
         "log.cleaner.dedupe.buffer.size": "2000000",
         ...sasl,
       }),
     );
     await Promise.all([this.broker.start(), this.#addScramUsers(keeper.port)]);
     await this.#connect();
+    await until("consumer groups are served", () => this.#servesGroups());
+  }
+
+  /** False while the broker loads what it keeps of them, which ends a reading that comes then. */
+  async #servesGroups(): Promise<boolean> {
+    try {
+      await this.admin.fetchOffsets({ groupId: "none" });
+      return true;
+    } catch (error) {
+      if ((error as { retriable?: boolean }).retriable !== true) throw error;
+      return false;
+    }
   }
 
   /** Starts the broker again after it was killed, and our own clients with it. */
