@@ -22,7 +22,8 @@ export class Applier {
   work: Promise<void> | undefined;
   #failure: unknown;
   #writing: Batch | undefined;
-  /** The sink's transaction has begun, and is not for what was read up to a boundary. */
+  /** The sink has a transaction open: a batch was handed over that ends amid a source transaction,
+   * or what {@linkcode Applier.enter} was for has begun one. */
   dirty = false;
   /** The last position that was committed. */
   durable: Position | undefined;

@@ -3,9 +3,8 @@ import fc from "fast-check";
 import { KeyHash, RecentChanges } from "./recent.ts";
 import { amid } from "../../slice_fixture.ts";
 
-const key = (text: string) => amid(text);
 const hash = (table: number, text: string | null) =>
-  new KeyHash().of(table, text === null ? null : key(text));
+  new KeyHash().of(table, text === null ? null : amid(text));
 
 Deno.test("a change is found by all four of table, key, LSN and op", () => {
   const recent = new RecentChanges(() => {});

@@ -1,0 +1,90 @@
+/** A pipeline from a real broker into a real warehouse, in this process. */
+import { Pool } from "../../src/batch/pool.ts";
+import { debeziumCodec } from "../../src/decode/debezium/codec.ts";
+import type { Applied } from "../../src/messages.ts";
+import { Pipeline } from "../../src/pipeline.ts";
+import { Warehouse } from "../../src/sink/warehouse/duckdb.ts";
+import { KafkaSource } from "../../src/source/kafka/kafka.ts";
+import { clusterOptions } from "./kafka_reading.ts";
+import { until } from "./until.ts";
+
+const MB = 1024 * 1024;
+
+export interface KafkaReplicaOptions {
+  readonly brokers: string;
+  readonly dataDir: string;
+  readonly bufferedBytesMax?: number;
+  readonly poolBytes: number;
+  readonly idleCommitMs: number;
+  readonly onApplied?: (applied: Applied) => void;
+}
+
+/** Reads the topics of `bank`, and runs until it is disposed of. */
+export class KafkaReplica implements AsyncDisposable {
+  readonly #run: Promise<void>;
+
+  private constructor(
+    private readonly warehouse: Warehouse,
+    private readonly source: KafkaSource,
+    private readonly pool: Pool,
+    private readonly pipeline: Pipeline,
+  ) {
+    this.#run = pipeline.run();
+  }
+
+  static async start(options: KafkaReplicaOptions): Promise<KafkaReplica> {
+    const { brokers, dataDir, bufferedBytesMax, poolBytes, idleCommitMs } = options;
+    const warehouse = await Warehouse.open({ dataDir, memoryBytes: 256 * MB });
+    const source = new KafkaSource({
+      ...clusterOptions(brokers, bufferedBytesMax === undefined ? {} : { bufferedBytesMax }),
+      prefix: "bank",
+      tables: ["public.*"],
+      databaseUrl: undefined,
+      patienceMs: 60_000,
+      acceptSnapshot: false,
+    }, debeziumCodec());
+    const pool = new Pool(poolBytes);
+    const pipeline = new Pipeline({
+      source,
+      sink: warehouse,
+      pool,
+      resnapshot: false,
+      onBadRecord: "stop",
+      lettersMax: 0,
+      idleCommitMs,
+      onApplied: options.onApplied ?? (() => {}),
+    });
+    return new KafkaReplica(warehouse, source, pool, pipeline);
+  }
+
+  /** Waits for `condition`; throws what ended the run meanwhile. */
+  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    await Promise.race([this.#run, until(what, condition)]);
+  }
+
+  /** Rows of a query on the warehouse, on a connection of its own, in DuckDB's text forms. */
+  async query(sql: string): Promise<unknown[][]> {
+    const connection = await this.warehouse.instance.connect();
+    try {
+      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** Ends the run, which must not have failed, with every batch at home. */
+  async stop(): Promise<void> {
+    this.pipeline.stop();
+    await this.#run;
+    this.pool[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.stop();
+    } finally {
+      await this.source.close();
+      await this.warehouse.close();
+    }
+  }
+}
