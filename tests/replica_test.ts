@@ -115,6 +115,36 @@ Deno.test("replica: equal to its source after 24 SIGKILLs amid snapshot and stre
   await assertLogsEqualAudit(database, file, TABLES);
 });
 
+Deno.test("replica: a --resnapshot that is killed once its slot is dropped goes on by itself", async () => {
+  await using server = await testServer();
+  await using database = await TestDatabase.create(server, "dropped");
+  await database.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+  const env = settings(database, `${server.folder}/data`);
+  {
+    await using first = new SluiceProcess(env);
+    await first.ready();
+    assert.equal((await first.kill("SIGTERM")).code, 0);
+  }
+  await database.query("INSERT INTO t VALUES (2)");
+  const hasSlot = async () =>
+    (await database.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = 'dropped'"))
+      .length > 0;
+  // Between the slot's drop and the making of the next one stands the publication, which waits.
+  await database.query("DROP PUBLICATION dropped");
+  await database.query("BEGIN; LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE");
+  {
+    await using again = new SluiceProcess(env, ["--resnapshot"]);
+    await again.until(async () => !await hasSlot());
+  }
+  await database.query("ROLLBACK");
+  await using last = new SluiceProcess(env);
+  await last.ready();
+  await last.reaches(await database.currentLsn());
+  assert.equal((await last.kill("SIGTERM")).code, 0);
+  await using file = await openFile(warehouseFile(`${server.folder}/data`));
+  assert.equal((await assertEqualToSource(database, file)).t, 2);
+});
+
 /** Numbers in [0, 1) from a seed (mulberry32). */
 function randomOf(seed: number): () => number {
   return () => {

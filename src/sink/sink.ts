@@ -20,7 +20,7 @@ export interface SinkState {
   readonly seq: number;
   /** What its tables were made for; empty before the first snapshot was committed. */
   readonly tables: readonly Table[];
-  /** A snapshot that was announced and not committed: it was cut off. */
+  /** Of a snapshot that was announced and not committed, whose slot is ours: it was cut off. */
   readonly snapshot: SnapshotOrigin | null;
   /** How many dead letters it keeps. */
   readonly letters: number;
@@ -40,7 +40,7 @@ export interface Sink {
   state(): Promise<SinkState>;
   /** Durably notes that a snapshot begins. What was held stays readable until it is committed. */
   announceSnapshot(origin: SnapshotOrigin): Promise<void>;
-  /** Durably takes that note back: no slot was made for it. */
+  /** Durably notes that no slot was made for it. What is held still waits for a snapshot. */
   withdrawSnapshot(): Promise<void>;
   /** Begins a transaction that replaces all tables by empty ones; returns their layouts. */
   beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]>;

@@ -94,7 +94,8 @@ export interface SourceHealth {
   readonly slot: { readonly walStatus: string; readonly safeWalBytes: number | null } | null;
 }
 
-/** The durable note that a slot of our name is ours: there from before it is made until it is not. */
+/** The durable note that a slot of our name is ours, from before it is made until it is not; and
+ * from the first one on that only a snapshot makes the warehouse whole. */
 export interface SnapshotIntent {
   announce(): Promise<void>;
   withdraw(): Promise<void>;

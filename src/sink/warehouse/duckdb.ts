@@ -149,7 +149,7 @@ export class Warehouse implements Sink {
       position: isWhole ? last : null,
       seq: this.#seq,
       tables: tables.map(([definition]) => JSON.parse(definition as string)),
-      snapshot: snapshot === undefined ? null : JSON.parse(snapshot[0] as string),
+      snapshot: JSON.parse((snapshot?.[0] ?? "null") as string),
       letters: Number(letters),
     };
   }
@@ -168,8 +168,7 @@ export class Warehouse implements Sink {
   }
 
   async withdrawSnapshot(): Promise<void> {
-    await this.#sql.run("DELETE FROM _sluice.snapshot");
-    this.#announced = false;
+    await this.#sql.run("UPDATE _sluice.snapshot SET origin = NULL");
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {

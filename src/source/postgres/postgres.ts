@@ -21,7 +21,15 @@ import { connect, cut, toFault, whereOf } from "./connect.ts";
 import { ensurePublication, readPublished } from "./publication.ts";
 import { assertKey, lockTables, storageOf } from "./guard.ts";
 import { readServer, type ServerFacts } from "./server.ts";
-import { ask, assertResumable, clearSlot, createSlot, identify, readSlot } from "./slot.ts";
+import {
+  ask,
+  assertResumable,
+  createSlot,
+  dropSlot,
+  identify,
+  isInTheWay,
+  readSlot,
+} from "./slot.ts";
 import { importSnapshot, PostgresSnapshot } from "./snapshot.ts";
 import { PostgresStream } from "./stream.ts";
 import { Wire } from "./wire.ts";
@@ -76,7 +84,11 @@ export class PostgresSource implements Source, SnapshotSource {
       await readServer(sql);
       const planned = await this.#catalog(sql);
       if (planned.tables.length === 0) throw this.#nothingToDo(planned);
-      await clearSlot(sql, this.options.slot, mayReplaceSlot);
+      if (await isInTheWay(sql, this.options.slot, mayReplaceSlot)) {
+        // Before the drop: without it a warehouse that was whole would look for its lost slot.
+        await intent.announce();
+        await dropSlot(sql, this.options.slot);
+      }
       if (mayReplaceSlot) await intent.withdraw(); // from now on a slot of that name isn't ours
       // Before the slot: a publication made later would miss what was decoded until then.
       await ensurePublication(sql, this.options.publication, planned.tables);

@@ -123,15 +123,15 @@ export function assertResumable(
 }
 
 /**
- * Drops a slot of our name that is in the way of a snapshot. Throws when it isn't ours to drop, or
- * in use.
+ * Whether a slot of our name is in the way of a snapshot and has to be dropped. Throws when it isn't
+ * ours to drop, or in use.
  */
-export async function clearSlot(sql: pg.Client, slot: string, mayDrop: boolean): Promise<void> {
+export async function isInTheWay(sql: pg.Client, slot: string, mayDrop: boolean): Promise<boolean> {
   const state = await readSlot(sql, slot);
-  if (state === undefined) return;
+  if (state === undefined) return false;
   if (!mayDrop) {
     throw new Fault("setup", {
-      what: `the replication slot ${slot} exists already, and this warehouse is empty`,
+      what: `the replication slot ${slot} exists already, and this warehouse did not make it`,
       received: `plugin ${state.plugin}, ${state.active ? "in use" : "not in use"}, confirmed ` +
         formatLsn(state.confirmedLsn),
       todo: "If the warehouse was deleted, run `deno task serve --resnapshot`, which drops the " +
@@ -145,6 +145,11 @@ export async function clearSlot(sql: pg.Client, slot: string, mayDrop: boolean):
       todo: "After a crash the server lets go of it by itself; else stop whoever uses it.",
     });
   }
+  return true;
+}
+
+/** Drops the slot: its changes are lost. */
+export async function dropSlot(sql: pg.Client, slot: string): Promise<void> {
   await ask(sql, `SELECT pg_drop_replication_slot(${literal(slot)})`, "dropping the slot");
 }
 
