@@ -8,11 +8,11 @@
 export class Slice {
   constructor(
     /** The whole memory, from its first byte on. */
-    readonly bytes: Uint8Array,
+    public bytes: Uint8Array,
     /** The same. */
-    readonly view: DataView,
-    readonly start: number,
-    readonly stop: number,
+    public view: DataView,
+    public start: number,
+    public stop: number,
   ) {}
 
   /** All bytes of a typed array, where they are. */
@@ -23,6 +23,15 @@ export class Slice {
       byteOffset,
       byteOffset + length,
     );
+  }
+
+  /** Makes it another, of the memory that `memory` is in. For its owner: who it was lent to reads. */
+  move({ bytes, view }: Slice, start: number, stop: number): this {
+    this.bytes = bytes;
+    this.view = view;
+    this.start = start;
+    this.stop = stop;
+    return this;
   }
 
   get length(): number {

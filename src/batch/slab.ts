@@ -71,15 +71,18 @@ export class Slab {
 
   /** The bytes of the string whose head is at byte offset `head`, for a message. */
   stringAt(head: number): Uint8Array {
-    const at = head >> 2;
-    const length = this.ints[at];
-    if (length <= INLINE_BYTES_MAX) return this.bytes.subarray(head + 4, head + 4 + length);
     const offset = this.stringOffset(head);
-    return this.bytes.subarray(offset, offset + length);
+    return this.bytes.subarray(offset, offset + this.stringLength(head));
   }
 
-  /** Offset in the slab of a long string's bytes, whose head is at byte offset `head`. */
+  /** How many bytes the string has whose head is at byte offset `head`. */
+  stringLength(head: number): number {
+    return this.ints[head >> 2];
+  }
+
+  /** Offset in the slab of a string's bytes, whose head is at byte offset `head`. */
   stringOffset(head: number): number {
+    if (this.stringLength(head) <= INLINE_BYTES_MAX) return head + 4;
     const low = (this.ints[(head >> 2) + 2] >>> 0) - this.#addressLow;
     return low < 0 ? low + 0x1_0000_0000 : low;
   }

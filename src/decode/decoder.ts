@@ -94,7 +94,7 @@ export interface PostgresCodec {
   copy(layout: TableLayout, head: RowHead): RowDecoder;
 }
 
-/** A record of a topic. Its bytes are lent until it is taken (source/kafka/feed.ts). */
+/** A record of a topic. It is lent, with its bytes, until it is taken (source/kafka/feed.ts). */
 export interface KafkaRecord {
   readonly topic: string;
   readonly partition: number;

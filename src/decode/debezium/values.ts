@@ -158,8 +158,9 @@ function putJson(
   if (!isText) return batch.putString(chunk, at, row, source, start, stop);
   if (reader.isRawJson) return batch.putString(chunk, at, row, source, start - 1, stop + 1);
   putText(batch, chunk, at, row, source, start, stop, kind);
-  const { byteOffset: from, length } = batch.stringAt(chunk.data[at] + row * 16);
-  assertJson(batch.bytes, from, from + length);
+  const text = chunk.data[at] + row * 16;
+  const from = batch.stringOffset(text);
+  assertJson(batch.bytes, from, from + batch.stringLength(text));
 }
 
 /** `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, as DuckDB keeps it; see `putUuidBinary`. */

@@ -5,7 +5,8 @@
 import { tableName } from "../../catalog/catalog.ts";
 import type { ChangeHead, DebeziumCodec } from "../../decode/decoder.ts";
 import type { Lane } from "./lane.ts";
-import type { SentRow, Transactions } from "./transactions.ts";
+import type { SentRow } from "./open_transaction.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** See the top of this file. */
 export class Attempts {

@@ -16,7 +16,8 @@ import type { KafkaRecord } from "../../decode/decoder.ts";
 export interface PartitionFeed {
   readonly topic: string;
   readonly partition: number;
-  /** The next record; undefined when none has been fetched. */
+  /** The next record; undefined when none has been fetched. The object may say another one once it
+   * is taken, and after `letGo` another object does. */
   readonly head: KafkaRecord | undefined;
   /** The record after `ahead` others (0 is the head), if it has been fetched. */
   peek(ahead: number): KafkaRecord | undefined;

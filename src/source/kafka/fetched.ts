@@ -1,5 +1,5 @@
 /** What a fetch has brought, before and after it is put in our form. */
-import type { KafkaRecord } from "../../decode/decoder.ts";
+import type { HeldRecord } from "./held_record.ts";
 import type { RecordBatch } from "./record_batch.ts";
 
 /** A record as kafkajs decodes it. */
@@ -40,8 +40,8 @@ export interface Chunk {
   /** The offset after all that the fetch has read, control records and gaps included. */
   readonly end: number;
   offsetOf(record: number): number;
-  /** A record; it may be made at each call. */
-  record(record: number): KafkaRecord;
+  /** Puts a record `into` an object, or a new one, and returns that. */
+  record(record: number, into?: HeldRecord): HeldRecord;
   /** Gives the records' memory back: nobody may look at any of them after it. */
   letGo(): void;
 }

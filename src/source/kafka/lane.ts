@@ -34,8 +34,9 @@ export class Lane {
   #lsnKnown: Lsn;
   /** `lsnMax` when the younger generation of that memory began. */
   #lsnAtTurn: Lsn;
-  /** What {@linkcode look} has read last. */
+  /** What {@linkcode look} has read last, and its offset: the object may say another record now. */
   #looked: KafkaRecord | undefined;
+  #lookedAt = -1;
   /** What the sink has said, by offset. */
   readonly #recalled = new Map<number, number>();
 
@@ -83,12 +84,13 @@ export class Lane {
       this.#looked = undefined;
       return false;
     }
-    // Not by its offset: one that was let go of and fetched again may lie elsewhere.
-    if (record === this.#looked) {
+    // Not by its offset alone: one that was let go of and fetched again may lie elsewhere.
+    if (record === this.#looked && record.offset === this.#lookedAt) {
       if (this.original === "unknown") this.original = this.#originalOf(record);
       return true;
     }
     this.#looked = record;
+    this.#lookedAt = record.offset;
     this.fault = this.codec.scan(record, this.head);
     this.original = this.fault === undefined ? this.#originalOf(record) : 0;
     return true;

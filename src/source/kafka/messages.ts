@@ -5,8 +5,8 @@
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import { Slice } from "../../slice.ts";
 import { Aborted } from "./aborted.ts";
-import { NO_HEADERS } from "./record_batch.ts";
 import { type Chunk, type Fetched, type Message, USED_MIN } from "./fetched.ts";
+import { HeldRecord, NO_HEADERS } from "./held_record.ts";
 
 /** What V8's heap needs for a record beside its bytes: the object, and views of key and value.
  * Measured: 339 bytes, and 158 more for a header. */
@@ -54,9 +54,10 @@ export function messageChunk(topic: string, fetched: Fetched, from: number): Chu
     bytes,
     end,
     offsetOf: (record) => records[record].offset,
-    record: (at) => {
-      const record = records[at];
-      return { ...record, key: slices.of(record.key), value: slices.of(record.value) };
+    record: (at, into = new HeldRecord(topic, partition)) => {
+      const { offset, timestampMs, key, value, headers } = records[at];
+      const parts = { key: slices.of(key), value: slices.of(value) };
+      return Object.assign(into, { offset, timestampMs, headers }, parts);
     },
     letGo: () => {}, // kafkajs may have put them anywhere
   };

@@ -39,7 +39,8 @@ import { SnapshotWatch } from "./snapshot_watch.ts";
 import { type Known, Targets } from "./targets.ts";
 import type { TopicNames } from "./topics.ts";
 import { findUnread } from "./unread.ts";
-import { type OpenTransaction, Transactions } from "./transactions.ts";
+import type { OpenTransaction } from "./open_transaction.ts";
+import { Transactions } from "./transactions.ts";
 
 /** After so many records the isolate's timers and sockets have their turn: with schemas in them they
  * are some MB, about what the system takes in of an answer meanwhile. */

@@ -230,8 +230,8 @@ function sourceOf({ table, lsn }: SourceRow, tx: number): unknown {
   };
 }
 
-/** A partition of which more and more is there. Its records are lent: each one's memory is detached
- * when it is taken or let go of. */
+/** A partition of which more and more is there. Its records are lent: each one's memory is detached,
+ * and the object says another record, when it is taken or let go of. */
 export class TestFeed implements PartitionFeed {
   next = 0;
   isOurs = true;
@@ -275,8 +275,11 @@ export class TestFeed implements PartitionFeed {
   }
 
   #giveBack(at: number): void {
-    const { key, value } = this.#lent.get(at)!;
-    for (const part of [key, value]) (part?.bytes.buffer as ArrayBuffer | undefined)?.transfer(0);
+    const record = this.#lent.get(at)!;
+    for (const part of [record.key, record.value]) {
+      (part?.bytes.buffer as ArrayBuffer | undefined)?.transfer(0);
+    }
+    Object.assign(record, { topic: "another", partition: 99, offset: -1, timestampMs: NaN });
     this.#lent.delete(at);
   }
 

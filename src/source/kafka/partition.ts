@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { KafkaRecord } from "../../decode/decoder.ts";
 import type { PartitionFeed } from "./feed.ts";
 import type { Chunk, Fetched } from "./fetched.ts";
+import { HeldRecord } from "./held_record.ts";
 import { toChunk } from "./records.ts";
 
 /** See feed.ts. Memory is counted, and let go of, by the chunk that one fetch has brought. */
@@ -10,9 +11,11 @@ export class Partition implements PartitionFeed {
   readonly #chunks: Chunk[] = [];
   /** In the first chunk, the head. Every chunk in the list has a record that is not taken. */
   #at = 0;
-  /** The head and the one after it, as far as they were made. */
-  #head: KafkaRecord | undefined;
-  #second: KafkaRecord | undefined;
+  /** Objects that say the head and the one after it, if they do. */
+  #head: HeldRecord;
+  #second: HeldRecord;
+  #saysHead = false;
+  #saysSecond = false;
   #fetchNext: number;
   #bufferedBytes = 0;
   #end = -1;
@@ -31,23 +34,26 @@ export class Partition implements PartitionFeed {
     private readonly onBuffered: (bytes: number) => void,
   ) {
     this.#fetchNext = start;
+    this.#head = new HeldRecord(topic, partition);
+    this.#second = new HeldRecord(topic, partition);
   }
 
   get head(): KafkaRecord | undefined {
-    if (this.#head !== undefined) return this.#head;
-    if (this.#chunks.length > 0) return this.#head = this.#chunks[0].record(this.#at);
-    return this.#want();
+    if (this.#saysHead) return this.#head;
+    if (this.#chunks.length === 0) return this.#want();
+    this.#saysHead = true;
+    return this.#chunks[0].record(this.#at, this.#head);
   }
 
   peek(ahead: number): KafkaRecord | undefined {
     if (ahead === 0) return this.head;
-    if (ahead === 1 && this.#second !== undefined) return this.#second;
+    if (ahead === 1 && this.#saysSecond) return this.#second;
     let at = this.#at + ahead;
     for (const chunk of this.#chunks) {
       if (at < chunk.count) {
-        const record = chunk.record(at);
-        if (ahead === 1) this.#second = record;
-        return record;
+        if (ahead > 1) return chunk.record(at);
+        this.#saysSecond = true;
+        return chunk.record(at, this.#second);
       }
       at -= chunk.count;
     }
@@ -57,11 +63,16 @@ export class Partition implements PartitionFeed {
   take(): void {
     const chunk = this.#chunks[0];
     if (chunk === undefined) assert.fail("nothing to take"); // not by `assert`: for every record
+    const taken = this.#head;
     this.#head = this.#second;
-    this.#second = undefined;
+    this.#second = taken;
+    this.#saysHead = this.#saysSecond;
+    this.#saysSecond = false;
     if (++this.#at < chunk.count) return;
     this.#chunks.shift();
     this.#at = 0;
+    taken.clear();
+    if (!this.#saysHead) this.#head.clear();
     chunk.letGo();
     this.#buffered(-chunk.bytes);
   }
@@ -89,7 +100,10 @@ export class Partition implements PartitionFeed {
     for (const chunk of this.#chunks) chunk.letGo();
     this.#chunks.length = 0;
     this.#at = 0;
-    this.#head = this.#second = undefined;
+    // Others, by which a look at a record that was let go of and comes again is known to be the first.
+    this.#head = new HeldRecord(this.topic, this.partition);
+    this.#second = new HeldRecord(this.topic, this.partition);
+    this.#saysHead = this.#saysSecond = false;
     this.wasLetGo = true;
     this.#buffered(-this.#bufferedBytes);
   }

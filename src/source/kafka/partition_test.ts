@@ -70,6 +70,35 @@ Deno.test("partition: memory is let go of by the fetch, and what is let go of is
   assert.equal(it.head?.offset, 3);
 });
 
+Deno.test("partition: a record's object says others later, and lets go of memory that is let go of", () => {
+  const { it } = partition(0);
+  const value = (record: typeof it.head) => record?.value?.copy()[0];
+  const of = (offset: number) => {
+    const all = fetched([offset, offset + 1]);
+    all.messages.forEach((message) => message.value!.fill(Number(message.offset)));
+    return all;
+  };
+  it.accept(of(0), 0);
+  it.accept(of(2), 2);
+  const zero = it.head!;
+  assert.equal(value(it.peek(1)), 1);
+  assert.deepEqual([value(it.peek(3)), value(zero), value(it.peek(1))], [3, 0, 1]);
+  it.take();
+  assert.deepEqual([it.head!.offset, value(it.head), value(it.peek(1))], [1, 1, 2]);
+  const one = it.head!;
+  it.take(); // and with it the first fetch
+  assert.equal(one.value, null);
+  assert.deepEqual([value(it.head), it.head!.offset], [2, 2]);
+  const two = it.head!;
+  it.letGo();
+  it.accept(of(2), 2);
+  assert.notEqual(it.head, two); // so that who has looked at it looks again
+  assert.equal(value(it.head), 2);
+  it.take();
+  it.take();
+  assert.deepEqual([it.head, it.next], [undefined, 4]);
+});
+
 Deno.test("partition: an answer without records tells the end, and moves past what it has read", () => {
   const { it } = partition(0);
   assert.equal(it.accept(fetched([], 8), 0), 0);

@@ -7,7 +7,8 @@ import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { END, type Stop } from "../../decode/decoder.ts";
 import { Fault } from "../../errors.ts";
 import { letterOf } from "./letter.ts";
-import type { OpenTransaction, Transactions } from "./transactions.ts";
+import type { OpenTransaction } from "./open_transaction.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** Without progress for so long, it is looked whether something lacks. */
 const LOOK_MS = 2000;

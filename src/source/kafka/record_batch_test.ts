@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { BatchError, isBatch, readBatches, type RecordBatch } from "./record_batch.ts";
 import { batchBytes, type GivenRecord } from "./record_batch_fixture.ts";
+import { HeldRecord } from "./held_record.ts";
 import { Slice } from "../../slice.ts";
 
 /** A batch with times of its own. */
@@ -25,8 +26,9 @@ const GIVEN: GivenRecord[] = [
 function plain(batch: RecordBatch) {
   const text = (part: Uint8Array | Slice | null) =>
     part && Buffer.from(part instanceof Slice ? part.copy() : part).toString();
+  const record = new HeldRecord("t", 0);
   return Array.from({ length: batch.count }, (_, i) => {
-    const { offset, timestampMs, key, value, headers } = batch.record(i, "t", 0);
+    const { offset, timestampMs, key, value, headers } = batch.record(i, record);
     assert.equal(batch.offsetOf(i), offset);
     const named = Object.entries(headers).map(([name, value]) => [name, text(value)]);
     return [offset, timestampMs, text(key), text(value), Object.fromEntries(named)];
@@ -60,7 +62,7 @@ Deno.test("record batch: all of a record, plain and compressed, and of several b
 
 Deno.test("record batch: attributes tell of transactions, control records and the broker's clock", async () => {
   const [one] = await readBatches(batch(0, GIVEN.slice(0, 1), 0x8 | 0x10 | 0x20));
-  assert.equal(one.record(0, "t", 0).timestampMs, 1_800_000_000_000);
+  assert.equal(one.record(0, new HeldRecord("t", 0)).timestampMs, 1_800_000_000_000);
   assert.ok(one.head.inTransaction && one.head.isControl);
 });
 

@@ -1,8 +1,8 @@
 /** What was decoded of a fetch, as our records. */
-import type { KafkaRecord } from "../../decode/decoder.ts";
 import { hold, letGo } from "./answer_memory.ts";
 import { Aborted } from "./aborted.ts";
 import { type Chunk, type Fetched, USED_MIN } from "./fetched.ts";
+import { HeldRecord } from "./held_record.ts";
 import { messageChunk } from "./messages.ts";
 import type { RecordBatch } from "./record_batch.ts";
 
@@ -54,10 +54,10 @@ class BatchChunk implements Chunk {
     return this.#offsetAt(record + this.#skipped);
   }
 
-  record(record: number): KafkaRecord {
+  record(record: number, into = new HeldRecord(this.topic, this.partition)): HeldRecord {
     const at = record + this.#skipped;
     this.#find(at);
-    return this.batches[this.#batch].record(at - this.#start, this.topic, this.partition);
+    return this.batches[this.#batch].record(at - this.#start, into);
   }
 
   letGo(): void {
@@ -79,11 +79,13 @@ class BatchChunk implements Chunk {
 /** `batches` without control records and what aborted transactions wrote. */
 function committed(batches: readonly RecordBatch[], listed: Fetched["abortedTransactions"]) {
   const aborted = new Aborted(listed ?? []);
+  const record = new HeldRecord("", 0);
   return batches.filter((batch) => {
     const { producerId, inTransaction, isControl } = batch.head;
     if (!isControl) return !inTransaction || !aborted.has(batch.head.firstOffset, producerId);
     for (let i = 0; i < batch.count; i++) {
-      aborted.control(batch.offsetOf(i), producerId, batch.record(i, "", 0).key?.copy() ?? null);
+      const { offset, key } = batch.record(i, record);
+      aborted.control(offset, producerId, key?.copy() ?? null);
     }
     return false;
   });

@@ -6,7 +6,7 @@ import type { Lane } from "./lane.ts";
 import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
 import type { SnapshotWatch } from "./snapshot_watch.ts";
 import type { Target } from "./targets.ts";
-import type { OpenTransaction } from "./transactions.ts";
+import type { OpenTransaction } from "./open_transaction.ts";
 
 /** Moves past a lane's head record, which is of this transaction. */
 export type Pass = (lane: Lane, transaction: OpenTransaction | undefined) => void;

@@ -4,7 +4,8 @@
  */
 import type { PartitionFeed } from "./feed.ts";
 import type { Lane } from "./lane.ts";
-import type { OpenTransaction, Transactions } from "./transactions.ts";
+import type { OpenTransaction } from "./open_transaction.ts";
+import type { Transactions } from "./transactions.ts";
 
 /**
  * The lane whose head record is one whose turn has come, and the transaction that it may be of.
@@ -21,7 +22,7 @@ export function findUnread(
     if (!lane.look() || lane.fault === undefined) continue;
     const { topic } = lane.feed;
     const isOfIt = (table: string) => isOf(table, topic);
-    const lacking = [...transactions.all].find((each) => each.isLacking(isOfIt));
+    const lacking = transactions.all.find((each) => each.isLacking(isOfIt));
     if (lacking !== undefined || !transactions.isOpen && isPast) return { lane, lacking };
   }
   return undefined;
