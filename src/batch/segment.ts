@@ -38,6 +38,8 @@ export class Segment {
   /** Which of the layout's toastable columns have an unchanged value, in some row, that the sink
    * must fill in. */
   readonly unchanged: boolean[] = [];
+  /** Its first row is a changed key's `c` with unchanged values, whose `d` was written before. */
+  isCut = false;
   rows = 0;
 
   constructor(readonly layout: TableLayout) {}

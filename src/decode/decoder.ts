@@ -172,8 +172,16 @@ export interface DebeziumCodec {
 
 /** Decodes one table's records, which `scan` has read into `head`. */
 export interface DebeziumRows {
-  /** Writes the record's row as number `seq`, whole or not at all: `full` or `fault` when not. */
-  decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
+  /** Writes the record's row as number `seq`, whole or not at all: `full` or `fault` when not.
+   * `isOrdered`: all of the table's records come in order, so that the `d` of a changed key was
+   * written when its `c` comes by itself, and the sink finds by it what `c` leaves out. */
+  decode(
+    record: KafkaRecord,
+    head: ChangeHead,
+    batch: Batch,
+    seq: number,
+    isOrdered?: boolean,
+  ): Stop | undefined;
   /** Writes only the key's columns, and NULL into the others, for {@linkcode Recall}. */
   decodeKey(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;
   /** A change of key: writes the `d` of the old key as `seq` and the `c` of the new one as

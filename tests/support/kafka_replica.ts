@@ -22,6 +22,9 @@ export interface KafkaReplicaOptions {
 /** Reads the topics of `bank`, and runs until it is disposed of. */
 export class KafkaReplica implements AsyncDisposable {
   readonly #run: Promise<void>;
+  #ended: { readonly fault?: unknown } | undefined;
+  /** `until` has thrown the fault already. */
+  #isTold = false;
 
   private constructor(
     private readonly warehouse: Warehouse,
@@ -30,6 +33,7 @@ export class KafkaReplica implements AsyncDisposable {
     private readonly pipeline: Pipeline,
   ) {
     this.#run = pipeline.run();
+    this.#run.then(() => this.#ended = {}, (fault) => this.#ended = { fault });
   }
 
   static async start(options: KafkaReplicaOptions): Promise<KafkaReplica> {
@@ -59,7 +63,12 @@ export class KafkaReplica implements AsyncDisposable {
 
   /** Waits for `condition`; throws what ended the run meanwhile. */
   async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    await Promise.race([this.#run, until(what, condition)]);
+    await until(what, () => {
+      // Before the warehouse is asked, which is closed after that.
+      if (this.#ended === undefined) return condition();
+      this.#isTold = true;
+      throw this.#ended.fault ?? new Error("the run has ended");
+    });
   }
 
   /** Rows of a query on the warehouse, on a connection of its own, in DuckDB's text forms. */
@@ -75,7 +84,9 @@ export class KafkaReplica implements AsyncDisposable {
   /** Ends the run, which must not have failed, with every batch at home. */
   async stop(): Promise<void> {
     this.pipeline.stop();
-    await this.#run;
+    await this.#run.catch((fault) => {
+      if (!this.#isTold) throw fault;
+    });
     this.pool[Symbol.dispose]();
   }
 

@@ -51,7 +51,13 @@ export class TableRows implements DebeziumRows {
     this.#other = new Plan(this.#columns);
   }
 
-  decode(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined {
+  decode(
+    record: KafkaRecord,
+    head: ChangeHead,
+    batch: Batch,
+    seq: number,
+    isOrdered = false,
+  ): Stop | undefined {
     const own = head as DebeziumHead;
     if (own.op === "t") return this.#truncate(own, batch, seq);
     const isNewKey = own.keyChange === "new";
@@ -63,11 +69,13 @@ export class TableRows implements DebeziumRows {
     } catch (error) {
       return this.#fault(error, record, own, plan.column);
     }
-    if (isNewKey && plan.hasUnchanged) {
+    const isCut = isNewKey && plan.hasUnchanged;
+    if (isCut && !isOrdered) {
       const column = this.layout.table.columns[plan.from.indexOf(From.unchanged)];
       const fault = lostUnchanged(record, this.layout.table, column, this.#keyText(record, own));
       return { kind: "fault", fault };
     }
+    if (isCut && this.#rowsIn(batch) > 0) return FULL;
     if (!this.#makeRoom(batch, 1, plan.bytes)) return FULL;
     const mark = batch.mark;
     try {
@@ -77,6 +85,7 @@ export class TableRows implements DebeziumRows {
       return this.#fault(error, record, own, plan.column);
     }
     batch.endRow(this.layout, own.op as Op, seq, own);
+    if (isCut) batch.segments.get(this.layout)!.isCut = true;
     return undefined;
   }
 
@@ -125,7 +134,7 @@ export class TableRows implements DebeziumRows {
       return this.#fault(error, fresh, ownFresh, second.column);
     }
     // What `c` leaves out is found under the old key, so nothing else may have happened to it.
-    if (second.hasUnchanged && (batch.segments.get(layout)?.rows ?? 0) > 0) return FULL;
+    if (second.hasUnchanged && this.#rowsIn(batch) > 0) return FULL;
     if (!this.#makeRoom(batch, 2, first.bytes + second.bytes)) return FULL;
     const mark = batch.mark;
     try { // tried, and taken back: once the first row is there, the second must not fail
@@ -202,6 +211,10 @@ export class TableRows implements DebeziumRows {
     batch.putNullRow(this.layout);
     batch.endRow(this.layout, "t", seq, head);
     return undefined;
+  }
+
+  #rowsIn(batch: Batch): number {
+    return batch.segments.get(this.layout)?.rows ?? 0;
   }
 
   #makeRoom(batch: Batch, rows: number, valueBytes: number): boolean {

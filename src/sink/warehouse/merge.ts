@@ -11,7 +11,7 @@ import {
   identifier,
   type Table,
 } from "../../catalog/catalog.ts";
-import { columnList, LOG_COLUMNS, logTable } from "./tables.ts";
+import { columnList, LOG_COLUMNS, logTable, sameKey } from "./tables.ts";
 
 /** The statement that makes the delta. */
 export function createDelta(layout: TableLayout, name: string): string {
@@ -35,10 +35,23 @@ function insertLog({ table }: TableLayout, delta: string): string {
 }
 
 /**
+ * A SELECT of the version, as the change log has it, from which a segment's first row has what it
+ * leaves out: a changed key's `c` whose `d`, of the same LSN, was written before.
+ */
+export function versionBeforeCut(table: Table, delta: string): string {
+  const log = logTable(table);
+  return `SELECT d.m_seq AS seq, t.* FROM (SELECT * FROM ${delta} ORDER BY m_seq LIMIT 1) AS d
+    JOIN ${log} AS o ON o._op = 'd' AND o._lsn = d.m_lsn AND o._tx = d.m_tx
+    JOIN ${log} AS t ON ${sameKey(table, "t", "o")} AND t._seq < o._seq AND t._op NOT IN ('d', 't')
+    ORDER BY t._seq DESC LIMIT 1`;
+}
+
+/**
  * Fills in the values that the source left out because they had not changed. The version before is
  * the last one in the delta that has the value, or else the stored row. A change of key (`c` with
  * values left out) follows the `d` of its old key in the delta, and finds the stored row by that;
- * the decoder sees to it that nothing of the table comes before it in its batch.
+ * the decoder sees to it that nothing of the table comes before it in its batch. A `c` that was cut
+ * off from its `d` comes first too.
  */
 function resolveUnchanged(segment: Segment, delta: string, current: string): string[] {
   const { table, toastable } = segment.layout;
@@ -68,6 +81,13 @@ function resolveUnchanged(segment: Segment, delta: string, current: string): str
       WHERE d.m_unchanged IS NOT NULL
     ) AS s WHERE d.m_seq = s.seq`,
   ];
+  if (segment.isCut) {
+    statements.push(
+      `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (
+        SELECT t.seq, ${values.join(", ")} FROM (${versionBeforeCut(table, delta)}) AS t
+      ) AS s WHERE d.m_seq = s.seq`,
+    );
+  }
   if (segment.rows === 1) return statements;
   // 2. From the last version of the key in the delta that has it, which is newer.
   const keys = table.key.map((i) => `c${i}`).join(", ");

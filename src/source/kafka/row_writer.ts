@@ -43,7 +43,7 @@ export class RowWriter {
       : undefined;
     if (pair === BLOCKED) return BLOCKED;
     const stop = pair === undefined
-      ? rows.decode(record, head, batch, this.nextSeq)
+      ? rows.decode(record, head, batch, this.nextSeq, isAlone)
       : rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.nextSeq);
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
