@@ -118,12 +118,12 @@ export class Fetcher {
       ...request,
       maxWaitTime: chosen.length < candidates.length ? HOLDING_BACK_MS : IDLE_MS,
       maxBytes: sizes.bytes,
-      topics: chosen.map(({ topic, partition, fetchNext }) => ({
-        topic,
+      topics: chosen.map((each) => ({
+        topic: each.topic,
         partitions: [{
-          partition,
-          fetchOffset: String(fetchNext),
-          maxBytes: sizes.partitionBytes,
+          partition: each.partition,
+          fetchOffset: String(each.fetchNext),
+          maxBytes: sizes.bytesOf(each),
         }],
       })),
     };

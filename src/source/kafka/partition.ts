@@ -24,6 +24,8 @@ export class Partition implements PartitionFeed {
   isWanted = false;
   /** It was let go of, and nothing of it was fetched since. */
   wasLetGo = false;
+  /** Bytes of fetches that were taken to their end: those of long ago count less (room.ts). */
+  takenBytes = 0;
 
   /** `onBuffered` is told by how many bytes what is buffered has grown or shrunk, and 0 when more is
    * wanted. */
@@ -74,6 +76,7 @@ export class Partition implements PartitionFeed {
     taken.clear();
     if (!this.#saysHead) this.#head.clear();
     chunk.letGo();
+    this.takenBytes += chunk.bytes;
     this.#buffered(-chunk.bytes);
   }
 

@@ -97,7 +97,36 @@ Deno.test("room: brokers share what may be under way, and partitions a request",
   const many = Array.from({ length: 100 }, (_, i) => partition(i));
   for (let i = 0; i < 20; i++) room.learn(8 * MB, 8 * MB, 1);
   assert.ok(room.sizes(many, 4).bytes <= 2 * MB);
-  assert.equal(room.sizes(many, 1).partitionBytes, Math.floor(8 * MB / 100));
+  assert.equal(room.sizes(many, 1).bytesOf(many[0]), Math.floor(8 * MB / 100));
   for (const idle of many.slice(2)) idle.learnEnd(0);
-  assert.equal(room.sizes(many, 1).partitionBytes, 4 * MB);
+  assert.equal(room.sizes(many, 1).bytesOf(many[0]), 4 * MB);
+});
+
+Deno.test("room: of what more is taken more is kept ahead", () => {
+  const room = new Room(8 * MB);
+  const [busy, quiet] = [partition(0), partition(1)];
+  for (let i = 0; i < 20; i++) room.learn(MB, MB, 1);
+  const bytes = () => [busy, quiet].map(room.sizes([busy, quiet], 1).bytesOf);
+  const choose = () => room.choose([quiet, busy], used(busy, quiet));
+  assert.deepEqual(bytes(), [MB / 2, MB / 2]);
+  for (let i = 0; i < 3; i++) {
+    fill(busy, MB);
+    busy.take();
+  }
+  fill(quiet, MB);
+  quiet.take();
+  const [ofBusy, ofQuiet] = bytes();
+  assert.ok(ofBusy > 0.6 * MB && ofBusy < 0.65 * MB && ofQuiet < 0.4 * MB, `${ofBusy} ${ofQuiet}`);
+  fill(busy, 2 * MB); // of some 2.5
+  fill(quiet, 1.6 * MB); // of some 1.5
+  assert.deepEqual(choose(), [busy]);
+  // What was taken long ago counts less.
+  for (let i = 0; i < 12; i++) {
+    choose();
+    fill(quiet, MB);
+    quiet.take();
+  }
+  assert.ok(quiet.takenBytes > 2 * busy.takenBytes);
+  const [now, then] = bytes();
+  assert.ok(now < then, `${now} ${then}`);
 });
