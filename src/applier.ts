@@ -8,12 +8,18 @@ import type { Pool } from "./batch/pool.ts";
 import type { Applied, AppliedTable } from "./messages.ts";
 import type { Sink } from "./sink/sink.ts";
 import type { Position } from "./source/position.ts";
+import type { ChangeStream } from "./source/source.ts";
 
 /** Where a batch ends, when it ends with whole source transactions. */
 export interface Boundary {
   readonly position: Position;
   /** The last `_seq` given. */
   readonly seq: number;
+}
+
+/** Where the stream is, between source transactions; null amid one, which can't be committed. */
+export function boundaryOf(stream: ChangeStream): Boundary | null {
+  return stream.inTransaction ? null : { position: stream.position, seq: stream.nextSeq - 1 };
 }
 
 /** See the top of this file. */

@@ -5,18 +5,18 @@
  * transaction; only then is the source told. What fails is either tried again from the durable
  * position, with backoff, or ends the run: errors.ts says which.
  */
-import { setImmediate } from "node:timers";
 import type { Batch } from "./batch/batch.ts";
 import type { Pool } from "./batch/pool.ts";
-import { Applier, type Boundary } from "./applier.ts";
+import { Applier, type Boundary, boundaryOf } from "./applier.ts";
 import { COMMIT, END, type Recall, type Stop } from "./decode/decoder.ts";
 import { Fault, type FaultData, toFaultData } from "./errors.ts";
 import { logger } from "./log.ts";
 import type { Applied, IngestStatus } from "./messages.ts";
+import { assertEmpty } from "./given_up.ts";
 import type { Sink, SinkState } from "./sink/sink.ts";
 import { formatLsn, type Position } from "./source/position.ts";
 import { Reading } from "./reading.ts";
-import { Wait } from "./wait.ts";
+import { aTurn, Wait } from "./wait.ts";
 import type { ChangeStream, Filling, Snapshot, SnapshotSource, Source } from "./source/source.ts";
 
 const log = logger("pipeline");
@@ -239,13 +239,17 @@ export class Pipeline {
     });
   }
 
-  /** Asks the sink which rows it has already. Rare: what happened lately is known to the stream. */
+  /** Asks the sink about what it has. Rare: what happened lately is known to the stream. */
   async #recall(recall: Recall, stream: ChangeStream): Promise<void> {
     if (!(this.#filling?.isEmpty ?? true)) await this.#hand(boundaryOf(stream));
     await this.#applier.enter();
+    const { sink } = this.options;
+    if (recall.of === "deleted") {
+      return recall.answer(await sink.hasDeleted(recall.table, recall.lsn, recall.tx));
+    }
     const batch = await this.#batch();
     recall.fill(batch);
-    recall.answer(await this.options.sink.recognise(batch));
+    recall.answer(await sink.recognise(batch));
     this.#filling = undefined;
     this.options.pool.give(batch);
   }
@@ -262,6 +266,7 @@ export class Pipeline {
   /** Empties the warehouse for a stream that begins with the copy of all tables. */
   async #startOver(state: SinkState, filling: Filling & { kind: "stream" }): Promise<void> {
     this.#phase = "connecting";
+    if (!this.#resnapshot) assertEmpty(state);
     const position = await filling.beginning(state.position);
     await this.options.sink.beginSnapshot([]);
     await this.#applier.commit({ position, seq: 0 });
@@ -275,6 +280,7 @@ export class Pipeline {
     const cutOff = JSON.stringify(state.snapshot) === JSON.stringify(origin);
     const snapshot = await source.snapshot(this.#resnapshot || cutOff, {
       announce: () => sink.announceSnapshot(origin),
+      release: () => sink.releaseSnapshot(),
       withdraw: () => sink.withdrawSnapshot(),
     });
     this.#snapshot = snapshot;
@@ -387,14 +393,4 @@ export class Pipeline {
       throw first;
     }
   }
-}
-
-/** Where the stream is, between source transactions; null amid one, which can't be committed. */
-function boundaryOf(stream: ChangeStream): Boundary | null {
-  return stream.inTransaction ? null : { position: stream.position, seq: stream.nextSeq - 1 };
-}
-
-/** Lets timers, sockets and messages of the isolate have their turn. */
-function aTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

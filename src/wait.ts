@@ -1,4 +1,5 @@
 /** A wait that several things may end, one of them from outside. */
+import { setImmediate } from "node:timers";
 
 /** See the top of this file. One wait at a time. */
 export class Wait {
@@ -26,4 +27,9 @@ export class Wait {
       this.#end = undefined;
     }
   }
+}
+
+/** Lets timers, sockets and messages of the isolate have their turn. */
+export function aTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

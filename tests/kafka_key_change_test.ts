@@ -8,9 +8,9 @@ import { KafkaReplica } from "./support/kafka_replica.ts";
 
 const TOPIC = "bank.public.t";
 
-/** A row of table `t`. `v`: JSON. */
-function row(id: number, v: string): [string, string][] {
-  return [["id", String(id)], ["v", v]];
+/** A row of table `t`. `text`: JSON. */
+function row(id: number, text: string): [string, string][] {
+  return [["id", String(id)], ["seq", text]];
 }
 
 const UNCHANGED = '"__debezium_unavailable_value"';
@@ -45,8 +45,9 @@ Deno.test({
     await using kafka = await TestKafka.start();
     await kafka.createTopic(TOPIC);
     const folder = await Deno.makeTempDir();
-    const start = () =>
+    const start = (onBadRecord: "stop" | "dead-letter" = "stop") =>
       KafkaReplica.start({
+        onBadRecord,
         brokers: kafka.addresses.plain,
         dataDir: folder,
         poolBytes: 16 * 1024 * 1024,
@@ -58,7 +59,7 @@ Deno.test({
           .catch(() => []); // the table is not there yet
         return log.join("") === ops;
       });
-      assert.deepEqual(await replica.query("SELECT id::INT, v FROM public.t ORDER BY id"), rows);
+      assert.deepEqual(await replica.query("SELECT id::INT, seq FROM public.t ORDER BY id"), rows);
     };
     {
       await using replica = await start();
@@ -78,7 +79,15 @@ Deno.test({
     {
       await using replica = await start();
       const ends = replica.until("it ends", () => false);
-      await assert.rejects(ends, /lost whose key changed .* does not have the row of its old key/);
+      await assert.rejects(ends, /"seq" of public.lost .*neither .*nor in the change log/);
+    }
+    {
+      await using replica = await start("dead-letter");
+      await replica.until("it is a dead letter", async () => {
+        const letters = await replica.query('SELECT "table" FROM _sluice.dead_letters');
+        return letters.join() === "public.lost";
+      });
+      await seeing(replica, "cdcc", [[1, "another"], [2, "kept"]]);
     }
     await Deno.remove(folder, { recursive: true });
   },

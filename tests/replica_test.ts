@@ -145,6 +145,32 @@ Deno.test("replica: a --resnapshot that is killed once its slot is dropped goes 
   assert.equal((await assertEqualToSource(database, file)).t, 2);
 });
 
+Deno.test("replica: a --resnapshot for which there is no slot leaves the warehouse as it was", async () => {
+  await using server = await testServer({ max_replication_slots: "1" });
+  await using database = await TestDatabase.create(server, "refused");
+  await database.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+  const env = settings(database, `${server.folder}/data`);
+  {
+    await using first = new SluiceProcess(env);
+    await first.ready();
+    assert.equal((await first.kill("SIGTERM")).code, 0);
+  }
+  {
+    await using other = new SluiceProcess({ ...env, SLUICE_SLOT: "other" }, ["--resnapshot"]);
+    const { code, output } = await other.ended;
+    assert.notEqual(code, 0);
+    assert.match(output, /all replication slots are in use/);
+  }
+  await database.query("INSERT INTO t VALUES (2)");
+  await using last = new SluiceProcess(env);
+  await last.ready();
+  await last.reaches(await database.currentLsn());
+  assert.equal((await last.kill("SIGTERM")).code, 0);
+  assert.doesNotMatch(last.output, /snapshot of/);
+  await using file = await openFile(warehouseFile(`${server.folder}/data`));
+  assert.equal((await assertEqualToSource(database, file)).t, 2);
+});
+
 /** Numbers in [0, 1) from a seed (mulberry32). */
 function randomOf(seed: number): () => number {
   return () => {

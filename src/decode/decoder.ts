@@ -30,7 +30,7 @@ export type Stop =
   | { readonly kind: "verify"; readonly table: Table }
   /** The next record is of a table that the sink does not have: it must be made, then adopted. */
   | { readonly kind: "evolve"; readonly table: Table; adopt(layout: TableLayout): void }
-  /** Whether the next rows were applied before is for the sink to say: see {@linkcode Recall}. */
+  /** What was written before is for the sink to say: see {@linkcode Recall}. */
   | { readonly kind: "recall"; readonly recall: Recall }
   /** Which of these source transactions have a change that was written as a number (`_seq`) below
    * `before` is for it too. */
@@ -41,19 +41,37 @@ export type Stop =
     answer(applied: ReadonlySet<number>): void;
   }
   /** The next record can't be decoded; nothing of it is in the batch. With `setAside` it may be
-   * passed over: that moves past it, and what it returns must be kept with what the batch holds. */
-  | { readonly kind: "fault"; readonly fault: Fault; setAside?(): DeadLetter };
+   * passed over: that moves past it, and what it returns must be kept with what the batch holds.
+   * `lacksOldRow`: it could be, if the sink has the row that a changed key had before. */
+  | {
+    readonly kind: "fault";
+    readonly fault: Fault;
+    readonly lacksOldRow?: boolean;
+    setAside?(): DeadLetter;
+  };
 
-/**
- * Rows that may have been applied before, in a run that no longer is in memory. `fill` writes them
- * into an empty batch, numbered from 1 on; `answer` is told, for each, the `_seq` of the row that
- * was applied with its table, key, LSN and op (for a TRUNCATE that of a later change is as good, since
- * it was applied or had nothing to empty), or 0 when there is none.
- */
-export interface Recall {
-  fill(batch: Batch): void;
-  answer(originals: readonly number[]): void;
-}
+/** What was written before, in a run that no longer is in memory. */
+export type Recall =
+  /**
+   * Rows that may have been. `fill` writes them into an empty batch, numbered from 1 on; `answer` is
+   * told, for each, the `_seq` of the row that was applied with its table, key, LSN and op (for a
+   * TRUNCATE that of a later change is as good, since it was applied or had nothing to empty), or 0
+   * when there is none.
+   */
+  | {
+    readonly of: "rows";
+    fill(batch: Batch): void;
+    answer(originals: readonly number[]): void;
+  }
+  /** Whether a `d` of table `schema.table` with this LSN and transaction was, and the row that it
+   * deleted. */
+  | {
+    readonly of: "deleted";
+    readonly table: string;
+    readonly lsn: Lsn;
+    readonly tx: number;
+    answer(isThere: boolean): void;
+  };
 
 /** Decodes a stream of changes. */
 export interface Decoder {
@@ -173,14 +191,14 @@ export interface DebeziumCodec {
 /** Decodes one table's records, which `scan` has read into `head`. */
 export interface DebeziumRows {
   /** Writes the record's row as number `seq`, whole or not at all: `full` or `fault` when not.
-   * `isOrdered`: all of the table's records come in order, so that the `d` of a changed key was
-   * written when its `c` comes by itself, and the sink finds by it what `c` leaves out. */
+   * `hasOldRow`: the sink can fill in what the `c` of a changed key leaves out, when it does not come
+   * right behind its `d`. */
   decode(
     record: KafkaRecord,
     head: ChangeHead,
     batch: Batch,
     seq: number,
-    isOrdered?: boolean,
+    hasOldRow?: boolean,
   ): Stop | undefined;
   /** Writes only the key's columns, and NULL into the others, for {@linkcode Recall}. */
   decodeKey(record: KafkaRecord, head: ChangeHead, batch: Batch, seq: number): Stop | undefined;

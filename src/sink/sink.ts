@@ -40,7 +40,9 @@ export interface Sink {
   state(): Promise<SinkState>;
   /** Durably notes that a snapshot begins. What was held stays readable until it is committed. */
   announceSnapshot(origin: SnapshotOrigin): Promise<void>;
-  /** Durably notes that no slot was made for it. What is held still waits for a snapshot. */
+  /** Durably notes that no slot is ours: `SnapshotIntent` says when. */
+  releaseSnapshot(): Promise<void>;
+  /** Durably takes the last note back. */
   withdrawSnapshot(): Promise<void>;
   /** Begins a transaction that replaces all tables by empty ones; returns their layouts. */
   beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]>;
@@ -52,6 +54,9 @@ export interface Sink {
    * `_seq` of the change with the same key, LSN and op that was written before, or 0; for a TRUNCATE
    * that of the first change at its LSN or after it. */
   recognise(batch: Batch): Promise<number[]>;
+  /** Whether a `d` of table `schema.table` with this LSN and transaction was written, and the row
+   * that it deleted is known. */
+  hasDeleted(table: string, lsn: number, tx: number): Promise<boolean>;
   /** Which of these source transactions have a change that was written as a number (`_seq`) below
    * `before`. Rows of a snapshot don't count. */
   appliedOf(txs: readonly number[], before: number): Promise<Set<number>>;

@@ -94,10 +94,14 @@ export interface SourceHealth {
   readonly slot: { readonly walStatus: string; readonly safeWalBytes: number | null } | null;
 }
 
-/** The durable note that a slot of our name is ours, from before it is made until it is not; and
- * from the first one on that only a snapshot makes the warehouse whole. */
+/** The durable note that a slot of our name is ours, and that only a snapshot makes the warehouse
+ * whole. */
 export interface SnapshotIntent {
+  /** Before it is made, or dropped. */
   announce(): Promise<void>;
+  /** It was dropped: one of that name is another's. The warehouse still needs the snapshot. */
+  release(): Promise<void>;
+  /** It was not made after all: the warehouse needs what it needed before. */
   withdraw(): Promise<void>;
 }
 

@@ -16,6 +16,7 @@ export interface KafkaReplicaOptions {
   readonly bufferedBytesMax?: number;
   readonly poolBytes: number;
   readonly idleCommitMs: number;
+  readonly onBadRecord?: "stop" | "dead-letter";
   readonly onApplied?: (applied: Applied) => void;
 }
 
@@ -53,8 +54,8 @@ export class KafkaReplica implements AsyncDisposable {
       sink: warehouse,
       pool,
       resnapshot: false,
-      onBadRecord: "stop",
-      lettersMax: 0,
+      onBadRecord: options.onBadRecord ?? "stop",
+      lettersMax: 10,
       idleCommitMs,
       onApplied: options.onApplied ?? (() => {}),
     });

@@ -61,7 +61,7 @@ export function badValue(
   });
 }
 
-/** A value that a changed key's new row leaves out, when its old row did not come right before. */
+/** A value that a changed key's new row leaves out, when its old row did not come before. */
 export function lostUnchanged(
   { topic, partition, offset }: KafkaRecord,
   table: Table,
@@ -72,7 +72,7 @@ export function lostUnchanged(
     what:
       `column ${JSON.stringify(name)} of ${tableName(table)} was left out as unchanged when the ` +
       `row's key changed to ${key} (offset ${offset} of ${topic}, partition ${partition}), and the ` +
-      "row of the old key is not right before it",
+      "row of the old key is neither right before it nor in the change log",
     allowed: "a key that changes by a topic of one partition; or REPLICA IDENTITY FULL",
     todo: TODO,
   });

@@ -56,7 +56,7 @@ export class TableRows implements DebeziumRows {
     head: ChangeHead,
     batch: Batch,
     seq: number,
-    isOrdered = false,
+    hasOldRow = false,
   ): Stop | undefined {
     const own = head as DebeziumHead;
     if (own.op === "t") return this.#truncate(own, batch, seq);
@@ -70,10 +70,10 @@ export class TableRows implements DebeziumRows {
       return this.#fault(error, record, own, plan.column);
     }
     const isCut = isNewKey && plan.hasUnchanged;
-    if (isCut && !isOrdered) {
+    if (isCut && !hasOldRow) {
       const column = this.layout.table.columns[plan.from.indexOf(From.unchanged)];
       const fault = lostUnchanged(record, this.layout.table, column, this.#keyText(record, own));
-      return { kind: "fault", fault };
+      return { kind: "fault", fault, lacksOldRow: true };
     }
     if (isCut && this.#rowsIn(batch) > 0) return FULL;
     if (!this.#makeRoom(batch, 1, plan.bytes)) return FULL;

@@ -5,11 +5,10 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Batch, Segment } from "../../batch/batch.ts";
 import { META, META_COUNT, type TableLayout } from "../../batch/column.ts";
-import { literal, type Table, tableName } from "../../catalog/catalog.ts";
-import { Fault } from "../../errors.ts";
+import { literal } from "../../catalog/catalog.ts";
 import { Appender, OP_TEXT, type Target } from "./append.ts";
 import { isTextList } from "./list.ts";
-import { createDelta, logDelta, versionBeforeCut } from "./merge.ts";
+import { createDelta, logDelta } from "./merge.ts";
 import { logSchema } from "./tables.ts";
 
 /** Our columns of a change log, and where they come from. */
@@ -48,22 +47,8 @@ export class ChangeLog {
     const target = segment.hasUnchanged ? null : await this.#target(segment.layout);
     if (target !== null) return await this.#appender.append(target, batch, segment);
     await this.stage(DELTA, batch, segment);
-    if (segment.isCut) await this.#assertBeforeCut(segment.layout.table);
     const statements = [...logDelta(segment, DELTA, current()), `DROP TABLE ${DELTA}`];
     await this.run(statements.join(";\n")); // one call: one way to DuckDB's thread
-  }
-
-  /** Throws when the change log does not have the version that the delta's first row leaves parts to. */
-  async #assertBeforeCut(table: Table): Promise<void> {
-    const found = await this.connection.runAndReadAll(versionBeforeCut(table, DELTA));
-    if (found.currentRowCount > 0) return;
-    throw new Fault("bad-value", {
-      what:
-        `a row of ${tableName(table)} whose key changed leaves values out as unchanged, and the ` +
-        "change log does not have the row of its old key",
-      allowed: "the whole change of key after the warehouse's snapshot, or REPLICA IDENTITY FULL",
-      todo: "Fill the warehouse again: `deno task serve --resnapshot`.",
-    });
   }
 
   /** Makes the temporary table `name` of `segment`'s rows as they came. */

@@ -14,6 +14,7 @@ import { ChangeLog } from "./change_log.ts";
 import { Folder } from "./fold.ts";
 import { insertLetters } from "./letters.ts";
 import { diskFull, FILE_NAME, isDiskFull, type OpenOptions, openWarehouse } from "./open.ts";
+import { deletedRow } from "./merge.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
 import { fatal, Statements, warehouseFault } from "./statements.ts";
@@ -81,8 +82,9 @@ export class Warehouse implements Sink {
   #isSnapshot = false;
   /** The one row of the position is there. */
   #hasPosition = false;
-  /** A snapshot was announced and not committed. */
+  /** A snapshot was announced and not committed; and was when the last one was announced. */
   #announced = false;
+  #wasAnnounced = false;
   /** The transaction is large in memory. */
   #isLarge = false;
 
@@ -164,11 +166,18 @@ export class Warehouse implements Sink {
     const text = literal(JSON.stringify(origin));
     await this.#sql.run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
     await this.#commit();
+    this.#wasAnnounced = this.#announced;
     this.#announced = true;
   }
 
-  async withdrawSnapshot(): Promise<void> {
+  async releaseSnapshot(): Promise<void> {
     await this.#sql.run("UPDATE _sluice.snapshot SET origin = NULL");
+  }
+
+  async withdrawSnapshot(): Promise<void> {
+    if (this.#wasAnnounced) return await this.releaseSnapshot();
+    await this.#sql.run("DELETE FROM _sluice.snapshot");
+    this.#announced = false;
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
@@ -176,11 +185,10 @@ export class Warehouse implements Sink {
     this.#log.close();
     await this.#begin();
     for (const table of before) for (const sql of dropTables(table)) await this.#sql.run(sql);
-    await this.#sql.run("DELETE FROM _sluice.tables");
-    await this.#sql.run("DELETE FROM _sluice.folds");
-    await this.#sql.run("DELETE FROM _sluice.retention");
+    for (const name of ["tables", "folds", "retention", "dead_letters"]) {
+      await this.#sql.run(`DELETE FROM _sluice.${name}`);
+    }
     this.#retention?.restart();
-    await this.#sql.run("DELETE FROM _sluice.dead_letters");
     this.#folder.replace();
     this.#isSnapshot = true;
     this.#layouts = [];
@@ -204,6 +212,14 @@ export class Warehouse implements Sink {
     const rows = await this.#sql.rows(originalsSql(segment.layout.table, delta));
     await this.#sql.run(`DROP TABLE ${delta}`);
     return rows.map(([, original]) => Number(original));
+  }
+
+  async hasDeleted(name: string, lsn: number, tx: number): Promise<boolean> {
+    const layout = this.#layouts.find((layout) => layout.name === name);
+    if (layout === undefined) return false;
+    if (!this.#inTransaction) await this.#begin();
+    const sql = deletedRow(layout.table, String(lsn), String(tx), "1");
+    return (await this.#sql.rows(sql)).length > 0;
   }
 
   async appliedOf(txs: readonly number[], before: number): Promise<Set<number>> {

@@ -2,28 +2,10 @@ import assert from "node:assert/strict";
 import type { Op } from "../../batch/batch.ts";
 import type { DeadLetter } from "../../batch/dead_letter.ts";
 import { Pool } from "../../batch/pool.ts";
-import type { Table } from "../../catalog/catalog.ts";
 import { Warehouse } from "./duckdb.ts";
-import { POSITION, put } from "./put_fixture.ts";
+import { POSITION, put, TABLE } from "./put_fixture.ts";
 import { readOnce } from "./read_once.ts";
 import { WarehouseReader } from "./reader.ts";
-
-const TABLE: Table = {
-  oid: 0,
-  schema: "public",
-  name: "users",
-  columns: [{
-    name: "id",
-    type: { kind: "int4" },
-    sourceType: "integer",
-    typeOid: 23,
-    typeMod: -1,
-    notNull: true,
-    toastable: false,
-  }],
-  key: [0],
-  identity: "unknown",
-};
 
 const LETTER: DeadLetter = {
   topic: "p.public.users",

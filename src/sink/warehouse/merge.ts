@@ -34,16 +34,13 @@ function insertLog({ table }: TableLayout, delta: string): string {
     `SELECT ${columns}, chr(m_op), m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
 }
 
-/**
- * A SELECT of the version, as the change log has it, from which a segment's first row has what it
- * leaves out: a changed key's `c` whose `d`, of the same LSN, was written before.
- */
-export function versionBeforeCut(table: Table, delta: string): string {
+/** A SELECT of `values` of the row `t` that the `d` of this LSN and transaction has deleted, as the
+ * change log has it. */
+export function deletedRow(table: Table, lsn: string, tx: string, values: string): string {
   const log = logTable(table);
-  return `SELECT d.m_seq AS seq, t.* FROM (SELECT * FROM ${delta} ORDER BY m_seq LIMIT 1) AS d
-    JOIN ${log} AS o ON o._op = 'd' AND o._lsn = d.m_lsn AND o._tx = d.m_tx
+  return `SELECT ${values} FROM ${log} AS o
     JOIN ${log} AS t ON ${sameKey(table, "t", "o")} AND t._seq < o._seq AND t._op NOT IN ('d', 't')
-    ORDER BY t._seq DESC LIMIT 1`;
+    WHERE o._op = 'd' AND o._lsn = ${lsn} AND o._tx = ${tx} ORDER BY t._seq DESC LIMIT 1`;
 }
 
 /**
@@ -51,7 +48,7 @@ export function versionBeforeCut(table: Table, delta: string): string {
  * the last one in the delta that has the value, or else the stored row. A change of key (`c` with
  * values left out) follows the `d` of its old key in the delta, and finds the stored row by that;
  * the decoder sees to it that nothing of the table comes before it in its batch. A `c` that was cut
- * off from its `d` comes first too.
+ * off from its `d`, which was written before, comes first too.
  */
 function resolveUnchanged(segment: Segment, delta: string, current: string): string[] {
   const { table, toastable } = segment.layout;
@@ -82,10 +79,11 @@ function resolveUnchanged(segment: Segment, delta: string, current: string): str
     ) AS s WHERE d.m_seq = s.seq`,
   ];
   if (segment.isCut) {
+    const first = (column: string) => `(SELECT ${column} FROM ${delta} ORDER BY m_seq LIMIT 1)`;
+    const before = deletedRow(table, first("m_lsn"), first("m_tx"), values.join(", "));
     statements.push(
-      `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (
-        SELECT t.seq, ${values.join(", ")} FROM (${versionBeforeCut(table, delta)}) AS t
-      ) AS s WHERE d.m_seq = s.seq`,
+      `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (${before}) AS s
+        WHERE d.m_seq = ${first("m_seq")}`,
     );
   }
   if (segment.rows === 1) return statements;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Batch, Op } from "../../batch/batch.ts";
 import { META_COUNT, type TableLayout } from "../../batch/column.ts";
+import type { Table } from "../../catalog/catalog.ts";
 import type { Position } from "../../source/position.ts";
 
 export const POSITION: Position = {
@@ -11,6 +12,24 @@ export const POSITION: Position = {
   topics: { "p.public.users": [{ next: 3, lsn: 30 }] },
   snapshot: { phase: "done", lsn: 10, again: null },
   lsn: 30,
+};
+
+/** The table that {@linkcode put} writes into. */
+export const TABLE: Table = {
+  oid: 0,
+  schema: "public",
+  name: "users",
+  columns: [{
+    name: "id",
+    type: { kind: "int4" },
+    sourceType: "integer",
+    typeOid: 23,
+    typeMod: -1,
+    notNull: true,
+    toastable: false,
+  }],
+  key: [0],
+  identity: "unknown",
 };
 
 /** Writes one row into `batch`. */

@@ -131,6 +131,17 @@ export class Lane {
     this.feed.take();
   }
 
+  /** Whether the sink has the row of the head record's old key; undefined: it was not asked. */
+  get oldRow(): boolean | undefined {
+    return this.#oldRowFor === this.feed.next ? this.#oldRow : undefined;
+  }
+  set oldRow(isThere: boolean) {
+    this.#oldRowFor = this.feed.next;
+    this.#oldRow = isThere;
+  }
+  #oldRow = false;
+  #oldRowFor = -1;
+
   /** What the sink says of the record at `offset`. */
   recalled(offset: number, original: number): void {
     this.#recalled.set(offset, original);

@@ -84,10 +84,17 @@ export class TestSink {
       if (!this.layouts.includes(layout)) this.layouts = [...this.layouts, layout];
       stop.adopt(layout);
     }
-    if (stop.kind === "recall") {
+    const recall = stop.kind === "recall" ? stop.recall : undefined;
+    if (recall?.of === "deleted") {
+      const { table, lsn, tx } = recall;
+      const all = [...this.rows, ...this.pending].filter((row) => row.table === table);
+      const deleted = all.find((row) => row.op === "d" && row.lsn === lsn && row.tx === tx);
+      const { key, seq = 0 } = deleted ?? {};
+      recall.answer(all.some((row) => row.key === key && row.op !== "d" && row.seq < seq));
+    } else if (recall !== undefined) {
       const asked = pool.take()!;
-      stop.recall.fill(asked);
-      stop.recall.answer(this.recognise(asked));
+      recall.fill(asked);
+      recall.answer(this.recognise(asked));
       pool.give(asked);
     }
     if (stop.kind === "ask") {

@@ -1,5 +1,4 @@
 /** Asks the sink which of a lane's next records were applied before: see decoder.ts's `Recall`. */
-import type { Batch } from "../../batch/batch.ts";
 import { tableName } from "../../catalog/catalog.ts";
 import type { ChangeHead, DebeziumCodec, DebeziumRows, Recall } from "../../decode/decoder.ts";
 import type { Lane } from "./lane.ts";
@@ -20,7 +19,8 @@ export function recallOf(
   const offsets: number[] = [];
   const passed: number[] = [];
   return {
-    fill: (batch: Batch) => {
+    of: "rows",
+    fill: (batch) => {
       const name = tableName({ schema: lane.head.schema, name: lane.head.table });
       const rows = rowsOf(name);
       for (let ahead = 0; ahead < RECORDS_MAX; ahead++) {
@@ -39,9 +39,15 @@ export function recallOf(
         (stop === undefined ? offsets : passed).push(record.offset);
       }
     },
-    answer: (originals: readonly number[]) => {
+    answer: (originals) => {
       offsets.forEach((offset, i) => lane.recalled(offset, originals[i]));
       for (const offset of passed) lane.recalled(offset, 0);
     },
   };
+}
+
+/** About the row that the lane's head record, the `c` of a changed key, had under its old one. */
+export function recallOldRow(lane: Lane): Recall {
+  const { table, head: { lsn, tx } } = lane;
+  return { of: "deleted", table, lsn, tx, answer: (isThere) => lane.oldRow = isThere };
 }

@@ -93,7 +93,8 @@ function sharing(
   const same = 1 / Math.max(1, all.length);
   const taken = takenOf(all);
   return (partition) => {
-    const own = taken === 0 ? same : partition.takenBytes / taken;
+    // One that is not among them may have had more than they all.
+    const own = taken === 0 ? same : Math.min(1, partition.takenBytes / taken);
     return of(partition, SAME * same + (1 - SAME) * own);
   };
 }

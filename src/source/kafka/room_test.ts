@@ -120,6 +120,12 @@ Deno.test("room: of what more is taken more is kept ahead", () => {
   fill(busy, 2 * MB); // of some 2.5
   fill(quiet, 1.6 * MB); // of some 1.5
   assert.deepEqual(choose(), [busy]);
+  // One that has nothing left gets no more than all there is.
+  const one = partition(2);
+  one.takenBytes = 1;
+  busy.learnEnd(0);
+  assert.ok(room.sizes([busy, one], 1).bytesOf(busy) <= MB);
+  busy.learnEnd(100);
   // What was taken long ago counts less.
   for (let i = 0; i < 12; i++) {
     choose();

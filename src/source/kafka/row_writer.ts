@@ -4,6 +4,7 @@ import { type ChangeHead, type DebeziumCodec, type Stop } from "../../decode/dec
 import type { Lsn } from "../position.ts";
 import type { Lane } from "./lane.ts";
 import { BLOCKED, manyPartitions, newKeyRecord } from "./one_partition.ts";
+import { recallOldRow } from "./recall.ts";
 import type { SnapshotWatch } from "./snapshot_watch.ts";
 import type { Target } from "./targets.ts";
 import type { OpenTransaction } from "./open_transaction.ts";
@@ -43,8 +44,11 @@ export class RowWriter {
       : undefined;
     if (pair === BLOCKED) return BLOCKED;
     const stop = pair === undefined
-      ? rows.decode(record, head, batch, this.nextSeq, isAlone)
+      ? rows.decode(record, head, batch, this.nextSeq, lane.oldRow)
       : rows.decodeKeyChange(record, head, pair, this.#scratch, batch, this.nextSeq);
+    if (stop?.kind === "fault" && stop.lacksOldRow && isAlone && lane.oldRow === undefined) {
+      return { kind: "recall", recall: recallOldRow(lane) };
+    }
     if (stop !== undefined) return stop;
     for (let half = pair === undefined ? 1 : 2; half > 0; half--) {
       while (lane.look() && head.op === null) this.pass(lane, undefined); // the tombstone between

@@ -89,7 +89,7 @@ export class PostgresSource implements Source, SnapshotSource {
         await intent.announce();
         await dropSlot(sql, this.options.slot);
       }
-      if (mayReplaceSlot) await intent.withdraw(); // from now on a slot of that name isn't ours
+      if (mayReplaceSlot) await intent.release(); // from now on a slot of that name isn't ours
       // Before the slot: a publication made later would miss what was decoded until then.
       await ensurePublication(sql, this.options.publication, planned.tables);
 
