@@ -25,6 +25,11 @@ export interface SourceRow {
   readonly op: "c" | "u" | "d" | "t";
   readonly value: number;
   lsn: number;
+  /** Null: there is none, or it is left out as unchanged. */
+  text?: string | null;
+  /** It is a half of a change of key: of the old one, or of the new one; and which the other is. */
+  readonly half?: "old" | "new";
+  readonly other?: number;
 }
 
 /** A transaction, in the order of commits. */
@@ -47,7 +52,7 @@ export function makeTransactions(
       return { table, key: 0, op: "t", value: 0, lsn: 0 };
     }
     const op = (["c", "u", "u", "d"] as const)[random(4)];
-    return { table, key: random(8), op, value: random(1000), lsn: 0 };
+    return { table, key: random(KEYS.length), op, value: random(1000), lsn: 0 };
   };
   const transactions = Array.from({ length: count }, (_, i) => ({
     tx: 100 + i,
@@ -69,7 +74,46 @@ export function makeTransactions(
     each.rows[each.next++].lsn = lsn += mayShare ? 0 : 8;
     if (each.next === each.rows.length) open.splice(open.indexOf(each), 1);
   }
-  return withoutTwins(transactions);
+  const made = withoutTwins(transactions);
+  changeKeys(random, made, mayTruncate); // both need a topic of one partition
+  return made;
+}
+
+const KEYS = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** Makes changes of keys of some updates, and texts, of which some are left out as unchanged. */
+function changeKeys(
+  random: (below: number) => number,
+  transactions: readonly SourceTransaction[],
+  mayOmit: (table: string) => boolean,
+): void {
+  const lsns = transactions.flatMap(({ rows }) => rows.map(({ lsn }) => lsn));
+  const isShared = (lsn: number) => lsns.indexOf(lsn) !== lsns.lastIndexOf(lsn);
+  const live = new Map<string, Set<number>>();
+  let texts = 0;
+  for (const { rows } of transactions) {
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i];
+      const { table, key, op } = row;
+      if (!live.has(table)) live.set(table, new Set());
+      const keys = live.get(table)!;
+      const textOr = (isOmitted: boolean) => isOmitted ? null : `text ${++texts}`;
+      const other = random(2) === 0 ? undefined : KEYS.find((free) => !keys.has(free));
+      const omits = mayOmit(table) && keys.has(key) && random(2) === 0;
+      if (op === "t") keys.clear();
+      else if (op === "d") keys.delete(key);
+      else if (other !== undefined && op === "u" && keys.has(key) && !isShared(row.lsn)) {
+        keys.delete(key);
+        keys.add(other);
+        const old = { ...row, op: "d", half: "old", other } as const;
+        const fresh = { ...row, op: "c", key: other, half: "new", other: key } as const;
+        rows.splice(i++, 1, old, { ...fresh, text: textOr(omits) });
+      } else {
+        keys.add(key);
+        row.text = textOr(op === "u" && omits);
+      }
+    }
+  }
 }
 
 /** The same table, key, op and LSN twice does not occur: each row version is one WAL record. */
@@ -108,7 +152,13 @@ export function runConnector(
   };
   if (options.marks) log("p.transaction", 0);
   let sentMs = 1_000_000; // Each attempt of the connector's begins seconds after the last.
-  const put = (topic: string, partition: number, key: unknown, value: unknown) => {
+  const put = (
+    topic: string,
+    partition: number,
+    key: unknown,
+    value: unknown,
+    headers: KafkaRecord["headers"] = {},
+  ) => {
     const records = log(topic, partition);
     records.push({
       topic,
@@ -116,8 +166,8 @@ export function runConnector(
       offset: records.length,
       timestampMs: sentMs++,
       key: key === null ? null : amid(JSON.stringify(key)),
-      value: amid(JSON.stringify(value)),
-      headers: {},
+      value: value === null ? null : amid(JSON.stringify(value)),
+      headers,
     });
   };
   // A commit's record comes after those of its rows; commits are in the order of the list.
@@ -155,15 +205,19 @@ export function runConnector(
       const id = `${tx}:${row.lsn}`;
       const transaction = { id, total_order: i + 1, data_collection_order: order };
       const key = row.op === "t" ? null : { id: row.key };
-      put(`p.${row.table}`, row.key % partitionsOf(row.table), key, {
-        before: row.op === "d" ? { id: row.key, n: 0 } : null,
-        after: row.op === "d" || row.op === "t" ? null : { id: row.key, n: row.value },
+      const topic = `p.${row.table}`;
+      const partition = row.key % partitionsOf(row.table);
+      const text = row.text === null ? "__debezium_unavailable_value" : row.text;
+      put(topic, partition, key, {
+        before: row.op === "d" ? { id: row.key, n: 0, text: null } : null,
+        after: row.op === "d" || row.op === "t" ? null : { id: row.key, n: row.value, text },
         source: sourceOf(row, tx),
         op: row.op,
         ts_ms: 1,
         transaction: options.marks ? transaction : null,
-      });
-      sent(resumed + i + 1);
+      }, headersOf(row));
+      if (row.half === "old") put(topic, partition, key, null);
+      else sent(resumed + i + 1); // the halves of a change are one event of the source's
     });
     if (upTo < rows.length) return;
     const counts = new Map<string, number>();
@@ -210,6 +264,12 @@ export function runConnector(
   }
   for (; at < transactions.length; at++, resumed = 0) emit(transactions[at], Infinity, resumed);
   return topics;
+}
+
+function headersOf({ half, other }: SourceRow): KafkaRecord["headers"] {
+  if (half === undefined) return {};
+  const key = new TextEncoder().encode(JSON.stringify({ id: other }));
+  return half === "old" ? { "__debezium.newkey": key } : { "__debezium.oldkey": key };
 }
 
 function sourceOf({ table, lsn }: SourceRow, tx: number): unknown {

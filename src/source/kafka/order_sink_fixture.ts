@@ -14,6 +14,8 @@ export interface Row {
   lsn: number;
   seq: number;
   tx: number;
+  /** What was left out of it is filled in. */
+  text: string | null;
 }
 
 /** See the top of this file. */
@@ -32,7 +34,7 @@ export class TestSink {
 
   write(batch: Batch): void {
     for (const { layout, chunks } of batch.segments.values()) {
-      const [id, n] = ["id", "n"].map((name) =>
+      const [id, n, text] = ["id", "n", "text"].map((name) =>
         META_COUNT + layout.table.columns.findIndex((column) => column.name === name)
       );
       for (const chunk of chunks) {
@@ -42,7 +44,11 @@ export class TestSink {
             (batch.ints[(chunk.data[column] >> 2) + row * 2] >>> 0);
           const isNull = (column: number) =>
             (batch.bytes[chunk.validity[column] + (row >> 3)] & (1 << (row & 7))) === 0;
-          this.pending.push({
+          const textAt = (column: number) =>
+            column < META_COUNT || isNull(column)
+              ? null
+              : new TextDecoder().decode(batch.stringAt(chunk.data[column] + row * 16));
+          const written: Row = {
             table: layout.name,
             key: isNull(id) ? 0 : long(id), // of a TRUNCATE
             op: Object.entries(OP).find(([, code]) =>
@@ -52,10 +58,24 @@ export class TestSink {
             lsn: long(META.lsn),
             seq: long(META.seq),
             tx: long(META.tx),
-          });
+            text: textAt(text),
+          };
+          if (!isNull(META.unchanged)) {
+            written.text = this.#textBefore(written);
+          }
+          this.pending.push(written);
         }
       }
     }
+  }
+
+  /** The text that a row's key has had, or for the `c` of a changed key its old one. */
+  #textBefore({ table, key, op, lsn, tx }: Row): string | null {
+    const all = [...this.rows, ...this.pending].filter((row) => row.table === table);
+    if (op === "u") return all.findLast((row) => row.key === key)?.text ?? null;
+    const deleted = all.find((row) => row.op === "d" && row.lsn === lsn && row.tx === tx)!;
+    const before = (row: Row) => row.key === deleted.key && row.seq < deleted.seq;
+    return all.findLast((row) => before(row) && row.op !== "d")?.text ?? null;
   }
 
   /** As `Recall` asks. */

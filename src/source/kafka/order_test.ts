@@ -118,10 +118,20 @@ function readAll(
 }
 
 /** A source's change, or one that was written. */
-type Change = Pick<Row, "table" | "key" | "op" | "lsn" | "tx">;
+type Change = Pick<Row, "table" | "key" | "op" | "lsn" | "tx" | "text">;
 
+/** With the texts that are left out. */
 function changesOf(source: readonly SourceTransaction[]): Change[] {
-  return source.flatMap(({ tx, rows }) => rows.map((row) => ({ ...row, tx })));
+  const texts = new Map<string, string | null>();
+  return source.flatMap(({ tx, rows }) =>
+    rows.map((row) => {
+      const name = (key: number) => `${row.table} ${key}`;
+      const before = texts.get(name(row.half === "new" ? row.other! : row.key)) ?? null;
+      const text = row.op === "d" || row.op === "t" ? null : row.text ?? before;
+      if (row.op !== "d") texts.set(name(row.key), text);
+      return { ...row, tx, text };
+    })
+  );
 }
 
 /** Without the TRUNCATEs of tables that had no rows yet, which may be passed over. */
@@ -151,7 +161,8 @@ function assertEqual(all: readonly Row[], source: readonly SourceTransaction[]):
   for (const [i, { seq }] of all.entries()) assert.equal(seq, i + 1, "numbers without a gap");
   const rows = withoutFirstTruncates(all);
   const expected = withoutFirstTruncates(changesOf(source));
-  const text = ({ table, key, op, lsn, tx }: Change) => `${table} ${key} ${op} ${lsn} ${tx}`;
+  const text = ({ table, key, op, lsn, tx, text }: Change) =>
+    `${table} ${key} ${op} ${lsn} ${tx} ${text}`;
   assert.deepEqual(rows.map(text).sort(), expected.map(text).sort(), "every change once");
   for (const table of TABLES) {
     for (let key = 0; key < 8; key++) {
