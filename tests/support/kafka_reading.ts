@@ -84,8 +84,7 @@ export class Reading implements AsyncDisposable {
   takeHead(feed: PartitionFeed): KafkaRecord {
     const head = feed.head;
     assert.ok(head, `no head of ${feed.topic}[${feed.partition}]`);
-    this.#take(feed, head);
-    return head;
+    return this.#take(feed, head);
   }
 
   /** Waits for changes until `condition` holds. */
@@ -120,11 +119,16 @@ export class Reading implements AsyncDisposable {
 
   #hang: (() => void) | undefined;
 
-  #take(feed: PartitionFeed, head: KafkaRecord): void {
-    assert.equal(feed.next, head.offset);
+  #take(feed: PartitionFeed, head: KafkaRecord): KafkaRecord {
+    const { topic, partition, offset, timestampMs, headers } = head;
+    const copy = (part: Slice | null) => part && Slice.of(part.copy());
+    const [key, value] = [copy(head.key), copy(head.value)]; // it is lent until it is taken
+    const record = { topic, partition, offset, timestampMs, key, value, headers };
+    assert.equal(feed.next, offset);
     feed.take();
-    assert.ok(feed.next > head.offset);
-    this.taken.push(head);
+    assert.ok(feed.next > offset);
+    this.taken.push(record);
+    return record;
   }
 }
 
