@@ -12,7 +12,7 @@ import { COMMIT, END, type Recall, type Stop } from "./decode/decoder.ts";
 import { Fault, type FaultData, toFaultData } from "./errors.ts";
 import { logger } from "./log.ts";
 import type { Applied, IngestStatus } from "./messages.ts";
-import { assertEmpty } from "./given_up.ts";
+import { leavePostgres } from "./given_up.ts";
 import type { Sink, SinkState } from "./sink/sink.ts";
 import { formatLsn, type Position } from "./source/position.ts";
 import { Reading } from "./reading.ts";
@@ -266,7 +266,7 @@ export class Pipeline {
   /** Empties the warehouse for a stream that begins with the copy of all tables. */
   async #startOver(state: SinkState, filling: Filling & { kind: "stream" }): Promise<void> {
     this.#phase = "connecting";
-    if (!this.#resnapshot) assertEmpty(state);
+    leavePostgres(state, this.#resnapshot);
     const position = await filling.beginning(state.position);
     await this.options.sink.beginSnapshot([]);
     await this.#applier.commit({ position, seq: 0 });

@@ -79,7 +79,7 @@ Deno.test({
     {
       await using replica = await start();
       const ends = replica.until("it ends", () => false);
-      await assert.rejects(ends, /"seq" of public.lost .*neither .*nor in the change log/);
+      await assert.rejects(ends, /"seq" of public.lost .*row of its old key is not known/);
     }
     {
       await using replica = await start("dead-letter");

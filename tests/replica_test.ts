@@ -166,9 +166,19 @@ Deno.test("replica: a --resnapshot for which there is no slot leaves the warehou
   await last.ready();
   await last.reaches(await database.currentLsn());
   assert.equal((await last.kill("SIGTERM")).code, 0);
+  {
+    await using file = await openFile(warehouseFile(`${server.folder}/data`));
+    assert.equal((await assertEqualToSource(database, file)).t, 2);
+  }
   assert.doesNotMatch(last.output, /snapshot of/);
-  await using file = await openFile(warehouseFile(`${server.folder}/data`));
-  assert.equal((await assertEqualToSource(database, file)).t, 2);
+  // But not when it has mended the publication: changes were left out until then, for the old slot.
+  await database.query("ALTER PUBLICATION refused SET (publish = 'insert'); DELETE FROM t");
+  {
+    await using other = new SluiceProcess({ ...env, SLUICE_SLOT: "other" }, ["--resnapshot"]);
+    assert.match((await other.ended).output, /all replication slots are in use/);
+  }
+  await using unsure = new SluiceProcess(env);
+  assert.match((await unsure.ended).output, /replication slot refused exists already/);
 });
 
 /** Numbers in [0, 1) from a seed (mulberry32). */

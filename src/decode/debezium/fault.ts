@@ -72,8 +72,9 @@ export function lostUnchanged(
     what:
       `column ${JSON.stringify(name)} of ${tableName(table)} was left out as unchanged when the ` +
       `row's key changed to ${key} (offset ${offset} of ${topic}, partition ${partition}), and the ` +
-      "row of the old key is neither right before it nor in the change log",
-    allowed: "a key that changes by a topic of one partition; or REPLICA IDENTITY FULL",
+      "row of its old key is not known",
+    allowed: "a key that changes by a topic of one partition, of which the warehouse has the row " +
+      "before; or REPLICA IDENTITY FULL",
     todo: TODO,
   });
 }

@@ -10,7 +10,8 @@
  * | t | NULL | NULL |
  *
  * The `c` of a changed key may leave values out too, which its `d` then leads to: so the two are
- * written together, and a `c` by itself that lacks a value is a fault.
+ * written together, and a `c` by itself that lacks a value is a fault, unless the sink has the row of
+ * the `d` that was written before.
  *
  * Whether `before` is a row depends on the replica identity; see before.ts.
  */

@@ -5,10 +5,11 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Batch, Segment } from "../../batch/batch.ts";
 import { META, META_COUNT, type TableLayout } from "../../batch/column.ts";
-import { literal } from "../../catalog/catalog.ts";
+import { literal, type Table, tableName } from "../../catalog/catalog.ts";
+import { Fault } from "../../errors.ts";
 import { Appender, OP_TEXT, type Target } from "./append.ts";
 import { isTextList } from "./list.ts";
-import { createDelta, logDelta } from "./merge.ts";
+import { createDelta, cutRow, logDelta } from "./merge.ts";
 import { logSchema } from "./tables.ts";
 
 /** Our columns of a change log, and where they come from. */
@@ -47,8 +48,22 @@ export class ChangeLog {
     const target = segment.hasUnchanged ? null : await this.#target(segment.layout);
     if (target !== null) return await this.#appender.append(target, batch, segment);
     await this.stage(DELTA, batch, segment);
+    if (segment.isCut) await this.#assertOldRow(segment.layout.table);
     const statements = [...logDelta(segment, DELTA, current()), `DROP TABLE ${DELTA}`];
     await this.run(statements.join(";\n")); // one call: one way to DuckDB's thread
+  }
+
+  /** Throws when the row of the first row's old key, which was there when it was asked for, is gone:
+   * a commit may have come in between, and retention with it. It is asked for again then. */
+  async #assertOldRow(table: Table): Promise<void> {
+    const found = await this.connection.runAndReadAll(cutRow(table, DELTA, "1"));
+    if (found.currentRowCount > 0) return;
+    throw new Fault("bad-value", {
+      what:
+        `a row of ${tableName(table)} whose key changed leaves values out as unchanged, and the ` +
+        "change log no longer has the row of its old key",
+      todo: "Sluice looks again by itself; else fill the warehouse again (--resnapshot).",
+    });
   }
 
   /** Makes the temporary table `name` of `segment`'s rows as they came. */

@@ -17,6 +17,7 @@ import { diskFull, FILE_NAME, isDiskFull, type OpenOptions, openWarehouse } from
 import { deletedRow } from "./merge.ts";
 import { appliedSql, originalsSql } from "./recognise.ts";
 import { Retention } from "./retention.ts";
+import { SnapshotNote } from "./snapshot_note.ts";
 import { fatal, Statements, warehouseFault } from "./statements.ts";
 import { createTables, dropTables } from "./tables.ts";
 import { Questions, Vacuum } from "./vacuum.ts";
@@ -82,9 +83,7 @@ export class Warehouse implements Sink {
   #isSnapshot = false;
   /** The one row of the position is there. */
   #hasPosition = false;
-  /** A snapshot was announced and not committed; and was when the last one was announced. */
-  #announced = false;
-  #wasAnnounced = false;
+  readonly #note: SnapshotNote;
   /** The transaction is large in memory. */
   #isLarge = false;
 
@@ -96,6 +95,7 @@ export class Warehouse implements Sink {
     private readonly options: WarehouseOptions,
   ) {
     this.#sql = new Statements(connection);
+    this.#note = new SnapshotNote(this.#sql);
     this.#vacuum = new Vacuum(this.questions, (sql) => this.#sql.runPlain(sql));
     this.#walFile = join(options.dataDir, `${FILE_NAME}.wal`);
     if (options.retentionMs != null) {
@@ -137,10 +137,9 @@ export class Warehouse implements Sink {
     const tables = await this.#sql.rows(
       "SELECT definition FROM _sluice.tables ORDER BY schema, name",
     );
-    const [snapshot] = await this.#sql.rows("SELECT origin FROM _sluice.snapshot");
+    const snapshot = await this.#note.read();
     const [[letters]] = await this.#sql.rows("SELECT count(*) FROM _sluice.dead_letters");
-    const isWhole = position !== undefined && snapshot === undefined;
-    this.#announced = snapshot !== undefined;
+    const isWhole = position !== undefined && !this.#note.isThere;
     this.#hasPosition = position !== undefined;
     this.#seq = position === undefined ? 0 : Number(position[1]);
     const last: Position | null = position === undefined ? null : JSON.parse(position[0] as string);
@@ -151,7 +150,7 @@ export class Warehouse implements Sink {
       position: isWhole ? last : null,
       seq: this.#seq,
       tables: tables.map(([definition]) => JSON.parse(definition as string)),
-      snapshot: JSON.parse((snapshot?.[0] ?? "null") as string),
+      snapshot,
       letters: Number(letters),
     };
   }
@@ -161,23 +160,15 @@ export class Warehouse implements Sink {
   }
 
   async announceSnapshot(origin: SnapshotOrigin): Promise<void> {
-    await this.#begin();
-    await this.#sql.run("DELETE FROM _sluice.snapshot");
-    const text = literal(JSON.stringify(origin));
-    await this.#sql.run(`INSERT INTO _sluice.snapshot VALUES (${text}, now())`);
-    await this.#commit();
-    this.#wasAnnounced = this.#announced;
-    this.#announced = true;
+    await this.#note.announce(origin);
   }
 
   async releaseSnapshot(): Promise<void> {
-    await this.#sql.run("UPDATE _sluice.snapshot SET origin = NULL");
+    await this.#note.release();
   }
 
   async withdrawSnapshot(): Promise<void> {
-    if (this.#wasAnnounced) return await this.releaseSnapshot();
-    await this.#sql.run("DELETE FROM _sluice.snapshot");
-    this.#announced = false;
+    await this.#note.withdraw();
   }
 
   async beginSnapshot(tables: readonly Table[]): Promise<TableLayout[]> {
@@ -259,7 +250,7 @@ export class Warehouse implements Sink {
     const time = sourceTimeMs === null
       ? "NULL"
       : `make_timestamptz(${Math.round(sourceTimeMs * 1000)})`;
-    if (this.#announced) await this.#sql.run("DELETE FROM _sluice.snapshot");
+    await this.#note.clear();
     await this.#folder.beforeCommit();
     if (!this.#hasPosition) await this.#sql.run("INSERT INTO _sluice.position (id) VALUES (1)");
     await this.#commit(
@@ -271,7 +262,7 @@ export class Warehouse implements Sink {
     this.#folder.commit();
     this.#folder.mayRepeat = position.kind === "kafka";
     this.#seq = seq;
-    this.#announced = this.#isSnapshot = false;
+    this.#isSnapshot = false;
     this.#published = this.#layouts;
   }
 

@@ -34,13 +34,23 @@ function insertLog({ table }: TableLayout, delta: string): string {
     `SELECT ${columns}, chr(m_op), m_seq, m_lsn, m_tx, m_at FROM ${delta}`;
 }
 
-/** A SELECT of `values` of the row `t` that the `d` of this LSN and transaction has deleted, as the
- * change log has it. */
+/** A SELECT of `values` of the row `t` that the `d` of this LSN and transaction has deleted: the change
+ * of its key before it, if that has left a row. */
 export function deletedRow(table: Table, lsn: string, tx: string, values: string): string {
   const log = logTable(table);
-  return `SELECT ${values} FROM ${log} AS o
-    JOIN ${log} AS t ON ${sameKey(table, "t", "o")} AND t._seq < o._seq AND t._op NOT IN ('d', 't')
-    WHERE o._op = 'd' AND o._lsn = ${lsn} AND o._tx = ${tx} ORDER BY t._seq DESC LIMIT 1`;
+  return `SELECT ${values} FROM (SELECT t.* FROM ${log} AS o
+    JOIN ${log} AS t ON t._seq < o._seq AND (t._op = 't' OR ${sameKey(table, "t", "o")})
+    WHERE o._op = 'd' AND o._lsn = ${lsn} AND o._tx = ${tx} ORDER BY t._seq DESC LIMIT 1) AS t
+    WHERE t._op NOT IN ('d', 't')`;
+}
+
+/** The same for a delta's first row, the `c` of a changed key that was cut off from that `d`. */
+export function cutRow(table: Table, delta: string, values: string): string {
+  return deletedRow(table, firstOf(delta, "m_lsn"), firstOf(delta, "m_tx"), values);
+}
+
+function firstOf(delta: string, column: string): string {
+  return `(SELECT ${column} FROM ${delta} ORDER BY m_seq LIMIT 1)`;
 }
 
 /**
@@ -79,11 +89,9 @@ function resolveUnchanged(segment: Segment, delta: string, current: string): str
     ) AS s WHERE d.m_seq = s.seq`,
   ];
   if (segment.isCut) {
-    const first = (column: string) => `(SELECT ${column} FROM ${delta} ORDER BY m_seq LIMIT 1)`;
-    const before = deletedRow(table, first("m_lsn"), first("m_tx"), values.join(", "));
     statements.push(
-      `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (${before}) AS s
-        WHERE d.m_seq = ${first("m_seq")}`,
+      `UPDATE ${delta} AS d SET ${sets.join(", ")} FROM (${cutRow(table, delta, values.join(", "))})
+        AS s WHERE d.m_seq = ${firstOf(delta, "m_seq")}`,
     );
   }
   if (segment.rows === 1) return statements;

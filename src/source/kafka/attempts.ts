@@ -46,13 +46,23 @@ export class Attempts {
   #haveOld(lanes: readonly Lane[]): boolean {
     const ends = this.#ends;
     if (ends === null) return false;
-    const isRead = lanes.every(({ feed }) =>
-      feed.head !== undefined || feed.next >= (ends.get(feed.topic)?.[feed.partition] ?? 0)
+    const isRead = lanes.every((lane) =>
+      this.#isRead(lane, ends.get(lane.feed.topic)?.[lane.feed.partition] ?? 0)
     );
     if (!isRead) return false;
     this.#ends = null;
     this.transactions.haveOld();
     return true;
+  }
+
+  /** Whether a lane was read up to `end`, or has something at its head that comes later. */
+  #isRead(lane: Lane, end: number): boolean {
+    const { feed, head } = lane;
+    if (!lane.look()) return feed.next >= end;
+    const isLater = lane.fault !== undefined || !head.isInTransaction ||
+      this.transactions.get(head.tx) === undefined;
+    // Else it is the first half of a change of key, and waits for what comes right behind it.
+    return isLater || (feed.peek(1) ?? feed.head!).offset + 1 >= end;
   }
 
   /** The rows of a transaction that were fetched of a lane and not taken. */

@@ -1,4 +1,5 @@
 /** A sink of an order, in memory: what it holds, and the layouts that it made. */
+import assert from "node:assert/strict";
 import { type Batch, OP } from "../../batch/batch.ts";
 import { META, META_COUNT, TableLayout } from "../../batch/column.ts";
 import type { Pool } from "../../batch/pool.ts";
@@ -33,7 +34,9 @@ export class TestSink {
   };
 
   write(batch: Batch): void {
-    for (const { layout, chunks } of batch.segments.values()) {
+    for (const { layout, chunks, isCut } of batch.segments.values()) {
+      let before: Row | undefined;
+      let rows = 0;
       const [id, n, text] = ["id", "n", "text"].map((name) =>
         META_COUNT + layout.table.columns.findIndex((column) => column.name === name)
       );
@@ -61,21 +64,35 @@ export class TestSink {
             text: textAt(text),
           };
           if (!isNull(META.unchanged)) {
+            assert.equal(written.text, null);
+            // As merge.ts needs it: a changed key's row comes first, or right behind its old half.
+            if (written.op === "c" && rows === 0) {
+              assert(isCut);
+            } else if (written.op === "c") {
+              assert.equal(rows, 1);
+              assert.deepEqual([before?.op, before?.lsn], ["d", written.lsn]);
+            }
             written.text = this.#textBefore(written);
           }
-          this.pending.push(written);
+          this.pending.push(before = written);
+          rows++;
         }
       }
     }
   }
 
+  /** The row that `deleted` has deleted, of these of its table. */
+  #rowBefore(all: readonly Row[], { key, seq }: Row): Row | undefined {
+    const last = all.findLast((row) => row.seq < seq && (row.op === "t" || row.key === key));
+    return last === undefined || last.op === "d" || last.op === "t" ? undefined : last;
+  }
+
   /** The text that a row's key has had, or for the `c` of a changed key its old one. */
   #textBefore({ table, key, op, lsn, tx }: Row): string | null {
     const all = [...this.rows, ...this.pending].filter((row) => row.table === table);
-    if (op === "u") return all.findLast((row) => row.key === key)?.text ?? null;
+    if (op === "u") return all.findLast((row) => row.key === key && row.op !== "t")?.text ?? null;
     const deleted = all.find((row) => row.op === "d" && row.lsn === lsn && row.tx === tx)!;
-    const before = (row: Row) => row.key === deleted.key && row.seq < deleted.seq;
-    return all.findLast((row) => before(row) && row.op !== "d")?.text ?? null;
+    return this.#rowBefore(all, deleted)!.text;
   }
 
   /** As `Recall` asks. */
@@ -109,8 +126,7 @@ export class TestSink {
       const { table, lsn, tx } = recall;
       const all = [...this.rows, ...this.pending].filter((row) => row.table === table);
       const deleted = all.find((row) => row.op === "d" && row.lsn === lsn && row.tx === tx);
-      const { key, seq = 0 } = deleted ?? {};
-      recall.answer(all.some((row) => row.key === key && row.op !== "d" && row.seq < seq));
+      recall.answer(deleted !== undefined && this.#rowBefore(all, deleted) !== undefined);
     } else if (recall !== undefined) {
       const asked = pool.take()!;
       recall.fill(asked);

@@ -118,7 +118,7 @@ function readAll(
 }
 
 /** A source's change, or one that was written. */
-type Change = Pick<Row, "table" | "key" | "op" | "lsn" | "tx" | "text">;
+type Change = Pick<Row, "table" | "key" | "op" | "lsn" | "tx" | "text" | "value">;
 
 /** With the texts that are left out. */
 function changesOf(source: readonly SourceTransaction[]): Change[] {
@@ -161,8 +161,8 @@ function assertEqual(all: readonly Row[], source: readonly SourceTransaction[]):
   for (const [i, { seq }] of all.entries()) assert.equal(seq, i + 1, "numbers without a gap");
   const rows = withoutFirstTruncates(all);
   const expected = withoutFirstTruncates(changesOf(source));
-  const text = ({ table, key, op, lsn, tx, text }: Change) =>
-    `${table} ${key} ${op} ${lsn} ${tx} ${text}`;
+  const text = ({ table, key, op, lsn, tx, text, value }: Change) =>
+    `${table} ${key} ${op} ${lsn} ${tx} ${text} ${op === "c" || op === "u" ? value : ""}`;
   assert.deepEqual(rows.map(text).sort(), expected.map(text).sort(), "every change once");
   for (const table of TABLES) {
     for (let key = 0; key < 8; key++) {

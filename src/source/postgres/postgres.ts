@@ -90,8 +90,12 @@ export class PostgresSource implements Source, SnapshotSource {
         await dropSlot(sql, this.options.slot);
       }
       if (mayReplaceSlot) await intent.release(); // from now on a slot of that name isn't ours
-      // Before the slot: a publication made later would miss what was decoded until then.
-      await ensurePublication(sql, this.options.publication, planned.tables);
+      // Before the slot: a publication made later would miss what was decoded until then. One that is
+      // mended may have left changes out for an older slot, which must not be gone on from.
+      await ensurePublication(sql, this.options.publication, planned.tables, async () => {
+        await intent.announce();
+        await intent.release();
+      });
 
       const replication = await this.#connect(true, clients);
       const { systemId, timeline, database } = await identify(replication);

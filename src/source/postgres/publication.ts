@@ -113,6 +113,7 @@ export async function ensurePublication(
   client: pg.Client,
   name: string,
   tables: readonly Table[],
+  before: () => Promise<void> = () => Promise.resolve(),
 ): Promise<PublicationChange> {
   if (tables.length === 0) {
     throw new Fault("setup", {
@@ -123,6 +124,7 @@ export async function ensurePublication(
   const state = await readPublication(client, name);
   const plan = planPublication(state, name, tables);
   if (plan.statement !== undefined) {
+    await before();
     try {
       await run(client, plan.statement, "setting up the publication");
     } catch (error) {
