@@ -10,8 +10,8 @@ const log = logger("pipeline");
 export function leavePostgres({ tables, snapshot }: SinkState, isAsked: boolean): void {
   const drop = snapshot === null
     ? ""
-    : ` pg_drop_replication_slot('${snapshot.slot}') there drops ` +
-      "its replication slot, which else keeps the WAL.";
+    : ` At the source, pg_drop_replication_slot('${snapshot.slot}') drops the slot that was made ` +
+      "for it, which else keeps the WAL.";
   if (tables.length > 0 && !isAsked) {
     throw new Fault("setup", {
       what:
@@ -23,5 +23,5 @@ export function leavePostgres({ tables, snapshot }: SinkState, isAsked: boolean)
         `\`deno task serve --resnapshot\`.${drop}`,
     });
   }
-  if (snapshot !== null) log.warn(`a snapshot from PostgreSQL was begun and is given up:${drop}`);
+  if (snapshot !== null) log.warn(`a snapshot from PostgreSQL was begun and is given up.${drop}`);
 }

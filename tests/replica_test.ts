@@ -120,11 +120,7 @@ Deno.test("replica: a --resnapshot that is killed once its slot is dropped goes 
   await using database = await TestDatabase.create(server, "dropped");
   await database.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const env = settings(database, `${server.folder}/data`);
-  {
-    await using first = new SluiceProcess(env);
-    await first.ready();
-    assert.equal((await first.kill("SIGTERM")).code, 0);
-  }
+  await catchUp(database, env);
   await database.query("INSERT INTO t VALUES (2)");
   const hasSlot = async () =>
     (await database.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = 'dropped'"))
@@ -137,10 +133,7 @@ Deno.test("replica: a --resnapshot that is killed once its slot is dropped goes 
     await again.until(async () => !await hasSlot());
   }
   await database.query("ROLLBACK");
-  await using last = new SluiceProcess(env);
-  await last.ready();
-  await last.reaches(await database.currentLsn());
-  assert.equal((await last.kill("SIGTERM")).code, 0);
+  await catchUp(database, env);
   await using file = await openFile(warehouseFile(`${server.folder}/data`));
   assert.equal((await assertEqualToSource(database, file)).t, 2);
 });
@@ -150,11 +143,7 @@ Deno.test("replica: a --resnapshot for which there is no slot leaves the warehou
   await using database = await TestDatabase.create(server, "refused");
   await database.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   const env = settings(database, `${server.folder}/data`);
-  {
-    await using first = new SluiceProcess(env);
-    await first.ready();
-    assert.equal((await first.kill("SIGTERM")).code, 0);
-  }
+  await catchUp(database, env);
   {
     await using other = new SluiceProcess({ ...env, SLUICE_SLOT: "other" }, ["--resnapshot"]);
     const { code, output } = await other.ended;
@@ -162,15 +151,12 @@ Deno.test("replica: a --resnapshot for which there is no slot leaves the warehou
     assert.match(output, /all replication slots are in use/);
   }
   await database.query("INSERT INTO t VALUES (2)");
-  await using last = new SluiceProcess(env);
-  await last.ready();
-  await last.reaches(await database.currentLsn());
-  assert.equal((await last.kill("SIGTERM")).code, 0);
+  const output = await catchUp(database, env);
   {
     await using file = await openFile(warehouseFile(`${server.folder}/data`));
     assert.equal((await assertEqualToSource(database, file)).t, 2);
   }
-  assert.doesNotMatch(last.output, /snapshot of/);
+  assert.doesNotMatch(output, /snapshot of/);
   // But not when it has mended the publication: changes were left out until then, for the old slot.
   await database.query("ALTER PUBLICATION refused SET (publish = 'insert'); DELETE FROM t");
   {
@@ -180,6 +166,16 @@ Deno.test("replica: a --resnapshot for which there is no slot leaves the warehou
   await using unsure = new SluiceProcess(env);
   assert.match((await unsure.ended).output, /replication slot refused exists already/);
 });
+
+/** Runs until all that is committed is applied, and ends in good order. Returns what it printed. */
+async function catchUp(database: TestDatabase, env: Record<string, string>): Promise<string> {
+  await using sluice = new SluiceProcess(env);
+  await sluice.ready();
+  await sluice.reaches(await database.currentLsn());
+  const { code, output } = await sluice.kill("SIGTERM");
+  assert.equal(code, 0, output);
+  return output;
+}
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
 function randomOf(seed: number): () => number {

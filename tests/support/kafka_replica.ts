@@ -6,6 +6,7 @@ import { Pipeline } from "../../src/pipeline.ts";
 import { Warehouse } from "../../src/sink/warehouse/duckdb.ts";
 import { KafkaSource } from "../../src/source/kafka/kafka.ts";
 import { clusterOptions } from "./kafka_reading.ts";
+import { query } from "./query.ts";
 import { until } from "./until.ts";
 
 const MB = 1024 * 1024;
@@ -74,12 +75,7 @@ export class KafkaReplica implements AsyncDisposable {
 
   /** Rows of a query on the warehouse, on a connection of its own, in DuckDB's text forms. */
   async query(sql: string): Promise<unknown[][]> {
-    const connection = await this.warehouse.instance.connect();
-    try {
-      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-    } finally {
-      connection.closeSync();
-    }
+    return await query(this.warehouse, sql);
   }
 
   /** Ends the run, which must not have failed, with every batch at home. */

@@ -11,6 +11,7 @@ import { Warehouse } from "../../src/sink/warehouse/duckdb.ts";
 import { postgresCodec } from "../../src/decode/codec.ts";
 import { PostgresSource } from "../../src/source/postgres/postgres.ts";
 import type { TestDatabase } from "./postgres.ts";
+import { query } from "./query.ts";
 
 /** What differs from the defaults. */
 export interface ReplicaOptions {
@@ -91,12 +92,7 @@ export class Replica implements AsyncDisposable {
 
   /** Rows of a query on the warehouse, on a connection of its own, in DuckDB's text forms. */
   async query(sql: string): Promise<unknown[][]> {
-    const connection = await this.warehouse.instance.connect();
-    try {
-      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-    } finally {
-      connection.closeSync();
-    }
+    return await query(this.warehouse, sql);
   }
 
   async stop(): Promise<Fault | undefined> {

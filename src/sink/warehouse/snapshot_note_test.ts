@@ -8,38 +8,39 @@ const ORIGIN = { systemId: "7", database: "bank", slot: "sluice" };
 
 Deno.test("a snapshot's note stays when an old slot was dropped for it, and else goes when there is no new one", async () => {
   const dataDir = await Deno.makeTempDir();
-  const open = () => Warehouse.open({ dataDir, memoryBytes: 256 * 1024 * 1024 });
-  const found = async () => {
-    const warehouse = await open(); // as the next start does
-    const state = await warehouse.state();
-    await warehouse.close();
-    return { isWhole: state.position !== null, origin: state.snapshot, state };
+  /** As a start of its own does. */
+  const within = async <T>(work: (warehouse: Warehouse) => Promise<T>): Promise<T> => {
+    const warehouse = await Warehouse.open({ dataDir, memoryBytes: 256 * 1024 * 1024 });
+    try {
+      return await work(warehouse);
+    } finally {
+      await warehouse.close();
+    }
   };
-  {
-    await using stack = new AsyncDisposableStack();
-    const warehouse = stack.adopt(await open(), (opened) => opened.close());
+  const found = () =>
+    within(async (warehouse) => {
+      const state = await warehouse.state();
+      return { isWhole: state.position !== null, origin: state.snapshot, state };
+    });
+  await within(async (warehouse) => {
     await warehouse.beginSnapshot([TABLE]);
     await warehouse.commit(POSITION, 1, null);
     await warehouse.announceSnapshot(ORIGIN);
     await warehouse.withdrawSnapshot(); // the server has refused a new one
-  }
+  });
   assert.equal((await found()).isWhole, true);
-  {
-    await using stack = new AsyncDisposableStack();
-    const warehouse = stack.adopt(await open(), (opened) => opened.close());
+  await within(async (warehouse) => {
     await warehouse.state();
     await warehouse.announceSnapshot(ORIGIN);
-  }
+  });
   assert.deepEqual((await found()).origin, ORIGIN);
-  {
-    await using stack = new AsyncDisposableStack();
-    const warehouse = stack.adopt(await open(), (opened) => opened.close());
+  await within(async (warehouse) => {
     await warehouse.state();
     await warehouse.announceSnapshot(ORIGIN); // it is to be dropped,
     await warehouse.releaseSnapshot(); // and was;
     await warehouse.announceSnapshot(ORIGIN); // a new one is to be made,
     await warehouse.withdrawSnapshot(); // and was not.
-  }
+  });
   const { isWhole, origin, state } = await found();
   assert.deepEqual({ isWhole, origin }, { isWhole: false, origin: null });
   // Its tables are dropped by a snapshot of PostgreSQL's, and by nothing else that nobody asked for.

@@ -133,14 +133,14 @@ export class Lane {
 
   /** Whether the sink has the row of the head record's old key; undefined: it was not asked. */
   get oldRow(): boolean | undefined {
-    return this.#oldRowFor === this.feed.next ? this.#oldRow : undefined;
+    return this.#oldRowFor === this.#lookedAt ? this.#oldRow : undefined;
   }
   set oldRow(isThere: boolean) {
-    this.#oldRowFor = this.feed.next;
+    this.#oldRowFor = this.#lookedAt;
     this.#oldRow = isThere;
   }
   #oldRow = false;
-  #oldRowFor = -1;
+  #oldRowFor = -2; // no record's
 
   /** What the sink says of the record at `offset`. */
   recalled(offset: number, original: number): void {

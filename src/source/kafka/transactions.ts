@@ -137,8 +137,10 @@ export class Transactions {
   /** Gives up on one: it counts as whole, with what has come of it. */
   giveUp(tx: number): void {
     const at = this.all.findIndex((each) => each.tx === tx);
-    if (at >= 0) this.#all.push(...this.#all.splice(at, 1));
-    if (at >= 0) this.#count--;
+    if (at >= 0) {
+      this.#all.push(...this.#all.splice(at, 1));
+      this.#count--;
+    }
     this.#last = undefined;
     this.#remember(tx);
   }
